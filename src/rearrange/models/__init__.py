@@ -1,0 +1,1 @@
+"""Neural networks and where their weights come from."""

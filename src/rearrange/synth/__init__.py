@@ -1,0 +1,1 @@
+"""From notes to sound: FluidSynth, and the effects of the mix."""
