@@ -239,7 +239,8 @@ class Timeline:
 
     def metre_at(self, beat: float) -> Metre:
         """The time signature in force at a beat."""
-        return next((metre for onset, metre in reversed(self.metres) if onset <= beat + 1e-9), self.metres[0][1])
+        past = [metre for onset, metre in self.metres if onset <= beat + 1e-9]
+        return past[-1] if past else self.metres[0][1]
 
     @cached_property
     def bars(self) -> tuple[Bar, ...]:
@@ -263,9 +264,7 @@ class Timeline:
         )
 
 
-def _interpolate(
-    x: NDArray[np.float64], xs: NDArray[np.float64], ys: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _interpolate(x: NDArray[np.float64], xs: NDArray[np.float64], ys: NDArray[np.float64]) -> NDArray[np.float64]:
     """Linear interpolation that goes on with the end slopes outside the knots."""
     i = np.clip(np.searchsorted(xs, x, side="right") - 1, 0, len(xs) - 2)
     slope = (ys[i + 1] - ys[i]) / (xs[i + 1] - xs[i])
@@ -314,7 +313,7 @@ class Chord:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A stretch of the form. Sections of one label repeat each other; `energy` in [0, 1] is relative to the song.
+    """A stretch of the form. Sections of one label repeat each other; `energy` is in [0, 1] of the song's.
 
     Labels: intro, verse, chorus, bridge, outro where they can be told; A, B, C … where not.
     Sections start on bar lines, and follow each other without gap from beat 0 to the end.
