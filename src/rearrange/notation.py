@@ -11,12 +11,12 @@ In compound metres (6/8, 9/8, 12/8) a beat is the dotted quarter: `x..x..` or `x
     a       (bass) approach note to the next chord's root      w   (bass) walking note
     u d     (counter) a scale step up or down from the note before
 
-A `-` at the start of a bar holds the last note of the bar before. An empty pattern rests for one bar.
-Positions are written straight: swing is the groove's business.
+A `-` at the start of a bar holds on to what sounds at the end of the bar before. An empty pattern rests for
+one bar. Positions are written straight: swing is the groove's business.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 
 from rearrange.score import Metre, Role
 
@@ -33,6 +33,7 @@ SYMBOLS: Mapping[Role, str] = {
     Role.COUNTER: _RHYTHM + "ud",
 }
 _MAX_STEPS_PER_BEAT = 8
+_SAME_BEAT = 1e-6  # positions nearer than this are the same
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,80 +64,92 @@ def parse_pattern(text: str, role: Role, metre: Metre) -> Pattern:
     ------
     ValueError : a bar with the wrong number of beats, or a character that the role has not.
     """
-    compound = metre.denominator == 8 and metre.numerator % 3 == 0
+    compound = _is_compound(metre)
     beats_per_bar = metre.numerator // 3 if compound else metre.numerator
     beat_length = 1.5 if compound else 4 / metre.denominator
-    allowed = SYMBOLS[role]
-    bars: list[tuple[Step, ...]] = []
+    bars: list[list[Step]] = []
+    sounding: list[Step] | None = None  # the bar whose last step still sounds
     for number, bar_text in enumerate(text.split("|"), start=1):
         groups = bar_text.split()
+        bars.append([])
         if not groups:
-            bars.append(())
+            sounding = None
             continue
         if len(groups) != beats_per_bar:
             raise ValueError(f"bar {number} has {len(groups)} beats, not the {beats_per_bar} of {metre}")
-        steps, held_beat = _parse_bar(groups, beat_length, allowed, number)
-        if held_beat and not (bars and bars[-1]):
-            raise ValueError(f"bar {number}, beat 1: '-' holds nothing")
-        if held_beat:  # a push at the end of a bar that sounds on into the next
-            last = bars[-1][-1]
-            longer = Step(last.onset_beat, last.duration_beat + held_beat, last.symbol, last.swings)
-            bars[-1] = (*bars[-1][:-1], longer)
-        bars.append(steps)
-    return Pattern(tuple(bars), metre)
+        for beat, group in enumerate(groups):
+            try:
+                sounding = _parse_beat(
+                    group,
+                    bars[-1],
+                    sounding,
+                    onset_beat=beat * beat_length,
+                    beat_length=beat_length,
+                    allowed=SYMBOLS[role],
+                )
+            except ValueError as exc:
+                raise ValueError(f"bar {number}, beat {beat + 1}: {exc}") from None
+    return Pattern(tuple(tuple(steps) for steps in bars), metre)
 
 
-def _parse_bar(groups: list[str], beat_length: float, allowed: str, number: int) -> tuple[tuple[Step, ...], float]:
-    """The steps of a bar, and for how many beats it first holds on to the bar before."""
-    steps: list[Step] = []
-    held_beat = 0.0
-    sounding = True
-    for beat, group in enumerate(groups):
-        if len(group) > _MAX_STEPS_PER_BEAT:
-            raise ValueError(f"bar {number}, beat {beat + 1}: more than {_MAX_STEPS_PER_BEAT} characters")
-        length = beat_length / len(group)
-        for i, symbol in enumerate(group):
-            if symbol not in allowed:
-                raise ValueError(f"bar {number}, beat {beat + 1}: {symbol!r} is none of {allowed}")
-            if symbol == "-" and sounding and not steps:
-                held_beat += length
-            elif symbol == "-" and sounding:
-                last = steps[-1]
-                steps[-1] = Step(last.onset_beat, last.duration_beat + length, last.symbol, last.swings)
-            elif symbol == "-":
-                raise ValueError(f"bar {number}, beat {beat + 1}: '-' holds nothing")
-            elif symbol == ".":
-                sounding = False
-            else:
-                swings = beat_length == 1.0 and len(group) % 3 != 0
-                steps.append(Step(beat * beat_length + i * length, length, symbol, swings))
-                sounding = True
-    return tuple(steps), held_beat
+def _parse_beat(
+    group: str,
+    steps: list[Step],
+    sounding: list[Step] | None,
+    *,
+    onset_beat: float,
+    beat_length: float,
+    allowed: str,
+) -> list[Step] | None:
+    """Add a beat's steps to its bar; `sounding`, before and after, is the bar whose last step still sounds."""
+    if len(group) > _MAX_STEPS_PER_BEAT:
+        raise ValueError(f"more than {_MAX_STEPS_PER_BEAT} characters")
+    length = beat_length / len(group)
+    for i, symbol in enumerate(group):
+        if symbol not in allowed:
+            raise ValueError(f"{symbol!r} is none of {allowed}")
+        if symbol == "-":
+            if sounding is None:
+                raise ValueError("'-' holds nothing")
+            sounding[-1] = replace(sounding[-1], duration_beat=sounding[-1].duration_beat + length)
+        elif symbol == ".":
+            sounding = None
+        else:
+            swings = beat_length == 1.0 and len(group) % 3 != 0
+            steps.append(Step(onset_beat + i * length, length, symbol, swings))
+            sounding = steps
+    return sounding
 
 
 def adapt(pattern: Pattern, metre: Metre) -> Pattern:
     """A pattern for another metre than it was written in.
 
-    Simple to simple metre: the bar is cut, or its last beats are repeated to fill it. To a compound metre:
-    each beat becomes a dotted quarter, its eighths a long and a short one, and its sixteenths triplets.
+    Between simple and compound metres each beat becomes a dotted quarter and back: its eighths a long and a short
+    one, its sixteenths triplets. Then a bar that holds two or more of the new ones is divided into them (4/4 is
+    two bars of 6/8, or of 2/4); another is cut, or its last beats are repeated to fill the bar. Every step starts
+    inside its new bar; only a step that was held over its bar line, or over a dividing line, rings past it.
     """
     if metre == pattern.metre:
         return pattern
-    source = pattern.metre.beats_per_bar
+    source, target = pattern.metre.beats_per_bar, metre.beats_per_bar
+    bars = pattern.bars
     if _is_compound(pattern.metre) != _is_compound(metre):
         factor = 1.5 if _is_compound(metre) else 1 / 1.5
-        bars = tuple(
-            tuple(Step(_stretch(s.onset_beat, factor), s.duration_beat * factor, s.symbol, False) for s in bar)
-            for bar in pattern.bars
-        )
         source *= factor
-    else:
-        bars = pattern.bars
-    return Pattern(tuple(_fit_bar(bar, source, metre.beats_per_bar) for bar in bars), metre)
+        bars = tuple(tuple(_stretched(step, factor) for step in bar) for bar in bars)
+    pieces = round(source / target)
+    if pieces >= 2 and abs(pieces * target - source) < _SAME_BEAT:
+        return Pattern(tuple(part for bar in bars for part in _divided(bar, pieces, target)), metre)
+    return Pattern(tuple(_fitted(bar, source, target) for bar in bars), metre)
 
 
 def _is_compound(metre: Metre) -> bool:
     return metre.denominator == 8 and metre.numerator % 3 == 0
+
+
+def _stretched(step: Step, factor: float) -> Step:
+    onset = _stretch(step.onset_beat, factor)
+    return Step(onset, _stretch(step.onset_beat + step.duration_beat, factor) - onset, step.symbol, False)
 
 
 def _stretch(onset_beat: float, factor: float) -> float:
@@ -152,20 +165,41 @@ def _stretch(onset_beat: float, factor: float) -> float:
     return (beat + moved) * unit * factor
 
 
-def _fit_bar(bar: tuple[Step, ...], source: float, target: float) -> tuple[Step, ...]:
+def _divided(bar: tuple[Step, ...], pieces: int, length: float) -> Iterator[tuple[Step, ...]]:
+    for i in range(pieces):
+        start = i * length
+        yield tuple(
+            replace(step, onset_beat=max(step.onset_beat - start, 0.0))
+            for step in bar
+            if start - _SAME_BEAT <= step.onset_beat < start + length - _SAME_BEAT
+        )
+
+
+def _fitted(bar: tuple[Step, ...], source: float, target: float) -> tuple[Step, ...]:
+    """A bar of `source` beats cut to `target`, or filled up with its own tail, as often as it takes."""
+    if not bar:
+        return ()
+    body = [replace(step, duration_beat=min(step.duration_beat, source - step.onset_beat)) for step in bar]
+    held_over = bar[-1].duration_beat - body[-1].duration_beat
     kept = [
-        Step(s.onset_beat, min(s.duration_beat, target - s.onset_beat), s.symbol, s.swings)
-        for s in bar
-        if s.onset_beat < target - 1e-6
+        replace(step, duration_beat=min(step.duration_beat, target - step.onset_beat))
+        for step in body
+        if step.onset_beat < target - _SAME_BEAT
     ]
-    extra = target - source
-    while extra > 1e-6:  # repeat the bar's tail, at most one bar of it at a time
-        take = min(extra, source)
-        base = target - extra
-        kept += [
-            Step(base + s.onset_beat - (source - take), s.duration_beat, s.symbol, s.swings)
-            for s in bar
-            if s.onset_beat >= source - take - 1e-6
-        ]
-        extra -= take
+    filled = source
+    while target - filled > _SAME_BEAT:
+        take = min(target - filled, source)
+        shift = filled - (source - take)
+        held_in = [s for s in body if s.onset_beat < source - take - _SAME_BEAT and _end(s) > source - take]
+        if held_in and abs(_end(kept[-1]) - filled) < _SAME_BEAT:
+            kept[-1] = replace(kept[-1], duration_beat=_end(held_in[-1]) + shift - kept[-1].onset_beat)
+        tail = [s for s in body if s.onset_beat >= source - take - _SAME_BEAT]
+        kept += [replace(s, onset_beat=s.onset_beat + shift) for s in tail]
+        filled += take
+    if held_over > _SAME_BEAT and kept and bar[-1].onset_beat < target - _SAME_BEAT:
+        kept[-1] = replace(kept[-1], duration_beat=kept[-1].duration_beat + held_over * target / source)
     return tuple(kept)
+
+
+def _end(step: Step) -> float:
+    return step.onset_beat + step.duration_beat
