@@ -1,0 +1,194 @@
+"""The stage that makes the song another genre's: a score and a genre in, an arrangement out.
+
+Tempo: `keep` plays on the song's own beats, drift included; `genre` moves to the nearest tempo the genre knows,
+in half or double time where that is nearer, and holds it; a number is taken as it is. Limits: the metre is
+always the song's own.
+"""
+
+import math
+from collections.abc import Collection
+from dataclasses import asdict, dataclass
+
+from rearrange.arranger.charts import in_beat_ratio, make_chart
+from rearrange.arranger.patterns import Dials, Session, arrange_tracks, choose_style, played_chords
+from rearrange.errors import TooLittleMusicError, UsageError
+from rearrange.genre import Genre
+from rearrange.progress import Progress, silent
+from rearrange.score import Arrangement, Role, Score, Timeline
+
+__all__ = ["VERSION", "ArrangeSettings", "arrange", "choose_tempo"]
+
+VERSION = 1
+
+# What a listener pays for double or half time, as a log tempo ratio: it is taken where it saves more than this.
+_RATIO_COST = 0.2
+_VOCALS = ("auto", "keep", "play", "drop")
+_TEMPO_RANGE_BPM = (20.0, 400.0)
+
+
+@dataclass(frozen=True, slots=True)
+class ArrangeSettings:
+    """What the user asks of the arranger.
+
+    `strength` in [0, 1] sets rhythm, harmony, instruments and ornament, each of which may be set on its own.
+    `tempo` is keep, genre or quarter notes per minute. `energy` in [-1, 1] makes everything quieter or louder.
+    `vocals`: keep the song's voice, play its melody, or drop both; auto plays.
+    `lock` names roles whose notes stay.
+    """
+
+    seed: int = 0
+    strength: float = 0.5
+    rhythm: float | None = None
+    harmony: float | None = None
+    instruments: float | None = None
+    ornament: float | None = None
+    tempo: str = "genre"
+    energy: float = 0.0
+    vocals: str = "auto"
+    lock: tuple[str, ...] = ()
+    style: str | None = None
+
+    def dials(self) -> Dials:
+        """The four dials, each falling back to strength.
+
+        Raises
+        ------
+        UsageError : one is outside [0, 1].
+        """
+        values = {}
+        for name in ("rhythm", "harmony", "instruments", "ornament"):
+            own = getattr(self, name)
+            value = self.strength if own is None else own
+            if not 0.0 <= value <= 1.0:
+                raise UsageError(f"{name if own is not None else 'strength'} is {value:g}, not between 0 and 1")
+            values[name] = float(value)
+        return Dials(**values)
+
+
+def arrange(
+    score: Score,
+    genre: Genre,
+    settings: ArrangeSettings = ArrangeSettings(),
+    *,
+    stems: Collection[str] = (),
+    progress: Progress = silent,
+) -> Arrangement:
+    """Arrange a song in a genre.
+
+    Parameters
+    ----------
+    stems : names of the stems that there are, for `vocals="keep"`
+
+    Raises
+    ------
+    UsageError : a setting that makes no sense, or asks for what the song has not.
+    TooLittleMusicError : there is nothing the genre could play.
+    """
+    dials = settings.dials()
+    locked = _locked_roles(settings, score)
+    kept = _kept_stems(settings, stems)
+    if not -1.0 <= settings.energy <= 1.0:
+        raise UsageError(f"energy is {settings.energy:g}, not between -1 and 1")
+    progress(0.0, "reading the chart")
+    tempo_bpm, ratio = choose_tempo(score, genre, settings.tempo, may_change_feel=not kept and not locked)
+    song = in_beat_ratio(score, ratio)
+    timeline = song.timeline if settings.tempo == "keep" else _steady(song, tempo_bpm)
+    chart = make_chart(song, energy_offset=settings.energy)
+    if not chart.bars:
+        raise TooLittleMusicError("the song has no bar to arrange")
+    try:
+        style = choose_style(genre, song.timeline.metres[0][1], tempo_bpm, seed=settings.seed, name=settings.style)
+    except ValueError as exc:
+        raise UsageError(str(exc)) from exc
+    progress(0.2, f"arranging as {style.name}")
+    chords = played_chords(chart, song, genre, dials, seed=settings.seed)
+    session = Session(song, chart, genre, style, dials, chords, timeline, ratio, settings.seed)
+    tracks = arrange_tracks(session, locked=locked, with_melody=not kept and settings.vocals != "drop")
+    if not any(track.notes for track in tracks):
+        raise TooLittleMusicError(
+            f"there is nothing in the song that {genre.title} could play: no melody, chords or beat was heard"
+        )
+    progress(1.0, "arranged")
+    return Arrangement(
+        timeline=timeline,
+        genre=genre.name,
+        style=style.name,
+        key=score.key,
+        chords=chords,
+        sections=song.sections,
+        tracks=tracks,
+        seed=settings.seed,
+        beat_ratio=ratio,
+        kept_stems=kept,
+        settings=asdict(settings),
+    )
+
+
+def _locked_roles(settings: ArrangeSettings, score: Score) -> frozenset[Role]:
+    roles = set()
+    for name in settings.lock:
+        if name not in set(Role):
+            raise UsageError(f"cannot lock {name!r}: the parts are {', '.join(Role)}")
+        if score.track(Role(name)) is None:
+            raise UsageError(f"cannot lock {name}: no such part was heard in the song")
+        roles.add(Role(name))
+    return frozenset(roles)
+
+
+def _kept_stems(settings: ArrangeSettings, stems: Collection[str]) -> tuple[str, ...]:
+    if settings.vocals not in _VOCALS:
+        raise UsageError(f"vocals is {settings.vocals!r}, not one of {', '.join(_VOCALS)}")
+    if settings.vocals != "keep":
+        return ()
+    if "vocals" not in stems:
+        raise UsageError("cannot keep the vocals: the song has no vocals stem", "a MIDI file has no voice to keep")
+    return ("vocals",)
+
+
+def choose_tempo(score: Score, genre: Genre, tempo: str, *, may_change_feel: bool = True) -> tuple[float, float]:
+    """(quarter notes per minute, beat ratio) of the arrangement.
+
+    Raises
+    ------
+    UsageError : `tempo` is neither keep, genre nor a number in 20..400.
+    """
+    song_bpm = score.timeline.mean_tempo_bpm
+    if tempo == "keep":
+        return song_bpm, 1.0
+    if tempo == "genre":
+        low, high = genre.tempo_bpm
+    else:
+        try:
+            low = high = float(tempo)
+        except ValueError as exc:
+            raise UsageError(f"tempo {tempo!r} is not keep, genre or a number") from exc
+        if not _TEMPO_RANGE_BPM[0] <= low <= _TEMPO_RANGE_BPM[1]:
+            raise UsageError(f"tempo {low:g} is not between 20 and 400 beats per minute")
+    metres = [metre for _, metre in score.timeline.metres]
+    ratios = [1.0]
+    if may_change_feel and all(metre.denominator == 4 for metre in metres):
+        ratios.append(2.0)
+        if len(metres) == 1 and metres[0].numerator == 4:
+            ratios.append(0.5)
+
+    def cost(ratio: float) -> float:
+        felt = song_bpm * ratio
+        target = min(max(felt, low), high)
+        return abs(math.log(target / felt)) + (0.0 if ratio == 1 else _RATIO_COST)
+
+    ratio = min(ratios, key=cost)
+    return min(max(song_bpm * ratio, low), high), ratio
+
+
+def _steady(song: Score, tempo_bpm: float) -> Timeline:
+    """The song's bars at one tempo, with room for its pickup before beat 0."""
+    first = min((track.notes[0].onset_beat for track in song.tracks if track.notes), default=0.0)
+    start_s = max(-first, 0.0) * 60.0 / tempo_bpm
+    end = max(song.timeline.end_beat, 1.0)
+    return Timeline(
+        (0.0, end),
+        (start_s, start_s + end * 60.0 / tempo_bpm),
+        song.timeline.metres,
+        song.timeline.end_beat,
+        song.timeline.confidence,
+    )
