@@ -12,9 +12,11 @@ earlier is cut short).
 """
 
 from rearrange.midi.read import MidiFile, read_midi, read_performance
+from rearrange.midi.tempo import Lead
 from rearrange.midi.write import write_arrangement, write_performance, write_score
 
 __all__ = [
+    "Lead",
     "MidiFile",
     "read_midi",
     "read_performance",

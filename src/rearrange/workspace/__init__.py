@@ -1,0 +1,30 @@
+"""A song's folder: its artefacts, their records and hashes, and what is stale. See DESIGN 3."""
+
+from rearrange.workspace.files import Fingerprint, Hashes, read_json, set_aside, write_json
+from rearrange.workspace.folder import ArrangementFolder, Source, StemFiles, Workspace, safe_name
+from rearrange.workspace.records import Record, read_record, write_record
+from rearrange.workspace.upkeep import State, begin_stage, finish_stage, stage_state, wanted_record
+from rearrange.workspace.values import from_plain, to_plain
+
+__all__ = [
+    "ArrangementFolder",
+    "Fingerprint",
+    "Hashes",
+    "Record",
+    "Source",
+    "State",
+    "StemFiles",
+    "Workspace",
+    "begin_stage",
+    "finish_stage",
+    "from_plain",
+    "read_json",
+    "read_record",
+    "safe_name",
+    "set_aside",
+    "stage_state",
+    "to_plain",
+    "wanted_record",
+    "write_json",
+    "write_record",
+]
