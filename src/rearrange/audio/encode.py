@@ -14,7 +14,7 @@ from rearrange.errors import OutputError
 __all__ = ["Encoder", "open_encoder"]
 
 _LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
-_SAMPLE_FORMATS = {"int16": "s16p", "int32": "s32p", "float32": "fltp"}
+_SAMPLE_FORMATS = {"int16": "s16", "int32": "s32", "float32": "flt"}  # interleaved
 
 # Nominal bitrates of libvorbis' qualities 0 to 10 for 44.1 kHz stereo, kbit/s (libvorbis' documentation).
 _VORBIS_KBPS = (64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 500)
@@ -74,9 +74,10 @@ class _AvEncoder:
         if not samples.shape[1]:
             return
         if self._n == 0 and str(samples.dtype).startswith("int"):
-            self._stream.codec_context.format = _SAMPLE_FORMATS[str(samples.dtype)].removesuffix("p")
+            self._stream.codec_context.format = _SAMPLE_FORMATS[str(samples.dtype)]
+        interleaved = np.ascontiguousarray(samples.T).reshape(1, -1)
         frame = av.AudioFrame.from_ndarray(
-            np.ascontiguousarray(samples), format=_SAMPLE_FORMATS[str(samples.dtype)], layout=self._layout
+            interleaved, format=_SAMPLE_FORMATS[str(samples.dtype)], layout=self._layout
         )
         frame.sample_rate = self._rate
         frame.pts = self._n

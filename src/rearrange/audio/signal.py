@@ -24,6 +24,15 @@ _FOLD_GAINS = {
     "SR": (0.0, _HALF_POWER),
     "FRC": (0.0, _HALF_POWER),
 }
+# Where a file does not say: the usual orders (WAVEFORMATEXTENSIBLE's), by number of channels.
+_USUAL = {
+    3: ("FL", "FR", "FC"),
+    4: ("FL", "FR", "BL", "BR"),
+    5: ("FL", "FR", "FC", "BL", "BR"),
+    6: ("FL", "FR", "FC", "LFE", "BL", "BR"),
+    7: ("FL", "FR", "FC", "LFE", "BC", "SL", "SR"),
+    8: ("FL", "FR", "FC", "LFE", "BL", "BR", "SL", "SR"),
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +87,8 @@ def fold_matrix(loudspeakers: Sequence[str], channels: int) -> NDArray[np.float3
     """Return the matrix (channels, len(loudspeakers)) that folds a layout down to mono or stereo.
 
     No row's gains sum to more than 1, so that folding cannot clip. A stereo or mono layout folded to
-    stereo is left as it is; a position that is not known counts as centre.
+    stereo is left as it is; where no position is known the usual order is taken, and a single one that is
+    not known counts as centre.
 
     Raises
     ------
@@ -89,6 +99,8 @@ def fold_matrix(loudspeakers: Sequence[str], channels: int) -> NDArray[np.float3
     if len(loudspeakers) <= 2:
         same = np.eye(len(loudspeakers), dtype=np.float32)
         return same if len(loudspeakers) <= channels else same.mean(axis=0, keepdims=True)
+    if not any(name in _FOLD_GAINS for name in loudspeakers):
+        loudspeakers = _USUAL.get(len(loudspeakers), loudspeakers)
     gains = np.array([_FOLD_GAINS.get(name, _FOLD_GAINS["FC"]) for name in loudspeakers]).T
     gains /= max(gains.sum(axis=1).max(), 1e-9)
     if channels == 1:
