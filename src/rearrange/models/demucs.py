@@ -150,9 +150,9 @@ def _local_name(path: Path) -> tuple[Path, str]:
     if not path.is_dir():
         if not path.parent.is_dir():
             raise ModelError(f"{path}: no such folder", "a name of `rearrange models`, or a Demucs repository")
-        return path.parent, _signature(path.with_suffix("") if path.is_file() else path)
+        return path.parent, _model_name(path)
     bags = sorted(file.stem for file in path.glob("*.yaml"))
-    singles = sorted(_signature(file.with_suffix("")) for file in path.glob("*.th"))
+    singles = sorted(_model_name(file) for file in path.glob("*.th"))
     names = bags or singles
     if not names:
         raise ModelError(f"{path}: holds no Demucs model", "it should hold .th files, and perhaps a .yaml")
@@ -161,9 +161,11 @@ def _local_name(path: Path) -> tuple[Path, str]:
     return path, names[0]
 
 
-def _signature(path: Path) -> str:
-    """Demucs' file names are signature-checksum.th."""
-    return path.name.rsplit("-", 1)[0]
+def _model_name(path: Path) -> str:
+    """What Demucs calls a file's model: a `.yaml` by its stem, a `.th` by what precedes its checksum."""
+    if path.suffix == ".th":
+        return path.stem.rsplit("-", 1)[0]
+    return path.name.removesuffix(".yaml")
 
 
 def _load(folder: Path, name: str, bags: Path | None) -> Any:
