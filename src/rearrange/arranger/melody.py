@@ -137,7 +137,7 @@ def _ornamented(
             if draw < 0:
                 kind = name
                 break
-        if kind is None or note.duration_beat < _SHORTEST_ORNAMENTED_BEAT:
+        if kind is None or note.duration_beat < _SHORTEST_ORNAMENTED_BEAT or 0 <= note.onset_beat < _GRACE_BEAT:
             result.append(note)
             continue
         result.extend(_ornament(kind, note, scale, limits))
