@@ -72,7 +72,10 @@ def melody_line(
         ):
             early = 0.5
         level = note.velocity * spec.velocity / 90
-        moved.append(Note(onset - early, max(length + early, 0.1), pitch, int(np.clip(round(level), 1, 127))))
+        onset -= early
+        if note.onset_beat >= 0:  # only a pickup sounds before the song's first beat
+            onset = max(onset, 0.0)
+        moved.append(Note(onset, max(length + early, 0.1), pitch, int(np.clip(round(level), 1, 127))))
     ornamented = _ornamented(moved, melody, spec.range, key, ornament=ornament, generator=generator)
     return without_overlaps(_one_at_a_time(ornamented))
 
