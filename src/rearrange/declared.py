@@ -1,12 +1,13 @@
 """Reading declared TOML files so that a mistake is reported with its file, line and key.
 
 `Table` hands out typed values one by one and remembers which keys were asked for; `finish` complains about
-the rest. tomllib keeps no positions, so the line of a key is found by a scan of the text that follows table
-headers and top-level keys; inside a multi-line value it is the line where the value starts.
+the rest. tomllib keeps no positions, so lines are found by a scan of the text that follows table headers, the keys
+at the start of lines, and the texts and tables in their lists; anything deeper has the line of what it is in.
 """
 
 import difflib
 import re
+import reprlib
 import tomllib
 from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
@@ -14,13 +15,23 @@ from typing import TypeVar
 
 from rearrange.errors import RearrangeError
 
-__all__ = ["Table", "read_table"]
+__all__ = ["ItemError", "Table", "read_table"]
 
 T = TypeVar("T")
 KeyPath = tuple[str | int, ...]
 
 _HEADER = re.compile(r"^\s*(\[\[?)\s*([^\]]+?)\s*\]\]?\s*(?:#.*)?$")
 _KEY = re.compile(r"""^\s*([A-Za-z0-9_\-]+|"[^"]*"|'[^']*')((?:\s*\.\s*[A-Za-z0-9_\-]+)*)\s*=""")
+# What matters for a value that spans lines: texts, comments, brackets, and the commas between its items.
+_TOKEN = re.compile(r"""\"{3}|'{3}|"(?:\\.|[^"\\])*"|'[^']*'|\#.*|[][{},]""")
+
+
+class ItemError(ValueError):
+    """What is wrong with one item (from 0) of a list that `Table.parsed` reads."""
+
+    def __init__(self, index: int, complaint: str) -> None:
+        super().__init__(complaint)
+        self.index = index
 
 
 def read_table(path: Path, error: type[RearrangeError]) -> "Table":
@@ -31,13 +42,13 @@ def read_table(path: Path, error: type[RearrangeError]) -> "Table":
     error : the file cannot be read, is not UTF-8 or is not TOML; the message names file and line.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")  # some editors begin a UTF-8 file with a byte order mark
         values = tomllib.loads(text)
     except OSError as exc:
         raise error(f"{path}: cannot be read: {exc.strerror or exc}") from exc
     except UnicodeDecodeError as exc:
         raise error(f"{path}: is not a UTF-8 text file") from exc
-    except tomllib.TOMLDecodeError as exc:
+    except (ValueError, RecursionError) as exc:  # not only TOMLDecodeError: numbers of thousands of digits, deep nests
         raise error(f"{path}: is not TOML: {exc}") from exc
     return Table(values, path, _key_lines(text), (), error)
 
@@ -66,11 +77,12 @@ class Table:
     def keys(self) -> Collection[str]:
         return self._values.keys()
 
-    def fail(self, key: str, complaint: str) -> RearrangeError:
-        """The error for a key of this table, to be raised by the caller."""
-        at = (*self._where, key)
+    def fail(self, key: str, complaint: str, *, item: int | None = None) -> RearrangeError:
+        """The error for a key of this table, or for an item of its list, to be raised by the caller."""
+        at = (*self._where, key) if item is None else (*self._where, key, item)
         line = next((self._lines[at[:n]] for n in range(len(at), 0, -1) if at[:n] in self._lines), 1)
-        dotted = ".".join(str(part) for part in at)
+        # People count from one: styles.2 is the second style.
+        dotted = ".".join(str(part + 1 if isinstance(part, int) else part) for part in (*self._where, key))
         return self._error(f"{self._path}, line {line}, key {dotted}: {complaint}")
 
     def _take(self, key: str, kind: type | tuple[type, ...], what: str, default: object) -> object:
@@ -81,7 +93,7 @@ class Table:
             return default
         value = self._values[key]
         if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-            raise self.fail(key, f"must be {what}, not {value!r}")
+            raise self.fail(key, f"must be {what}, not {reprlib.repr(value)}")
         return value
 
     def string(self, key: str, default: str | None = None, *, one_of: Collection[str] = ()) -> str:
@@ -129,11 +141,11 @@ class Table:
         assert isinstance(values, list)
         for value in values:
             if not isinstance(value, kind) or isinstance(value, bool):
-                raise self.fail(key, f"must be a list of {what}, not {value!r}")
+                raise self.fail(key, f"must be a list of {what}, not {reprlib.repr(value)}")
         return values
 
     def parsed(self, key: str, parse: Callable[[object], T], default: T | None = None) -> T:
-        """A value run through `parse`, whose ValueError becomes this file's error."""
+        """A value run through `parse`, whose ValueError (an ItemError for one item) becomes this file's error."""
         self._asked.add(key)
         if key not in self._values:
             if default is None:
@@ -142,7 +154,8 @@ class Table:
         try:
             return parse(self._values[key])
         except (ValueError, TypeError) as exc:
-            raise self.fail(key, str(exc)) from exc
+            item = exc.index if isinstance(exc, ItemError) else None
+            raise self.fail(key, str(exc), item=item) from exc
 
     def table(self, key: str) -> "Table":
         """A sub-table; an empty one if it is absent."""
@@ -152,44 +165,89 @@ class Table:
 
     def tables(self, key: str) -> "Iterator[Table]":
         """The tables of an array of tables."""
-        for i, values in enumerate(self.list(key, dict, "tables", [])):
+        for i, values in enumerate(self.list(key, dict, f"tables, each headed [[{key}]] or in braces", [])):
             assert isinstance(values, dict)
             yield Table(values, self._path, self._lines, (*self._where, key, i), self._error)
 
-    def finish(self) -> None:
-        """Raise for the first key that nobody asked for."""
+    def finish(self, also_known: Collection[str] = ()) -> None:
+        """Raise for the first key that nobody asked for.
+
+        Parameters
+        ----------
+        also_known : keys that may stand here but were only asked for where they do, named in the error's hint
+        """
+        known = sorted({*self._asked, *map(str, also_known)})
         for key in self._values:
             if key not in self._asked:
-                close = difflib.get_close_matches(key, self._asked, n=1)
-                hint = f"; did you mean {close[0]}?" if close else f"; known: {', '.join(sorted(self._asked))}"
+                close = difflib.get_close_matches(key, known, n=1)
+                hint = f"; did you mean {close[0]}?" if close else f"; known: {', '.join(known)}"
                 raise self.fail(key, f"is unknown{hint}")
 
 
 def _key_lines(text: str) -> dict[KeyPath, int]:
-    """Line (from 1) of every table header and of every key at the start of a line."""
+    """Line (from 1) of every table header, of every key at the start of a line, and of the items of its list."""
     lines: dict[KeyPath, int] = {}
     where: KeyPath = ()
+    key: KeyPath = ()
     counts: dict[KeyPath, int] = {}
-    inside_string = False
+    value = _OpenValue()
     for number, line in enumerate(text.splitlines(), start=1):
-        if line.count('"""') % 2:
-            inside_string = not inside_string
-            if inside_string and (match := _KEY.match(line)):
-                lines.setdefault((*where, match[1].strip("\"'")), number)
-            continue
-        if inside_string:
-            continue
-        header = _HEADER.match(line)
-        if header and not _KEY.match(line):
-            where = _resolve(tuple(part.strip().strip("\"'") for part in header[2].split(".")), counts)
-            if header[1] == "[[":
-                counts[where] = counts.get(where, -1) + 1
-                where = (*where, counts[where])
-            lines.setdefault(where, number)
-        elif match := _KEY.match(line):
-            path = (match[1].strip("\"'"), *(part.strip() for part in match[2].split(".") if part.strip()))
-            lines.setdefault((*where, *path), number)
+        if value.is_closed():
+            header = _HEADER.match(line)
+            if match := _KEY.match(line):
+                parts = (match[1].strip("\"'"), *(part.strip() for part in match[2].split(".") if part.strip()))
+                key = (*where, *parts)
+                lines.setdefault(key, number)
+                value = _OpenValue()
+            elif header:
+                where = _resolve(tuple(part.strip().strip("\"'") for part in header[2].split(".")), counts)
+                lines.setdefault(where, number)
+                if header[1] == "[[":
+                    counts[where] = counts.get(where, -1) + 1
+                    where = (*where, counts[where])
+                    lines.setdefault(where, number)
+                continue
+        for item in value.items_in(line):
+            lines.setdefault((*key, item), number)
     return lines
+
+
+class _OpenValue:
+    """How far a value that may span lines has been read."""
+
+    def __init__(self) -> None:
+        self._depth = 0
+        self._quotes = ""
+        self._item = 0
+
+    def is_closed(self) -> bool:
+        return self._depth == 0 and not self._quotes
+
+    def items_in(self, line: str) -> Iterator[int]:
+        """Read a line of the value; yields the number of each text or table of its own list that begins here."""
+        position = 0
+        while position < len(line):
+            if self._quotes:
+                end = line.find(self._quotes, position)
+                if end < 0:
+                    return
+                position, self._quotes = end + 3, ""
+                continue
+            token = _TOKEN.search(line, position)
+            if token is None:
+                return
+            position = token.end()
+            symbol = token[0]
+            if self._depth == 1 and symbol[0] in "[{\"'":
+                yield self._item
+            if symbol in "[{":
+                self._depth += 1
+            elif symbol in "]}":
+                self._depth -= 1
+            elif symbol == "," and self._depth == 1:
+                self._item += 1
+            elif symbol in ('"""', "'''"):
+                self._quotes = symbol
 
 
 def _resolve(parts: tuple[str, ...], counts: Mapping[KeyPath, int]) -> KeyPath:

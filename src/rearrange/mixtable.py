@@ -133,9 +133,10 @@ def read_mix_table(table: Table) -> MixTable:
         bus=_compressor(table.table("bus")) if "bus" in table else None,
         vocals=_role_mix(table.table("vocals")),
     )
-    for known in (*Role, "reverb", "delay", "sidechain", "tape", "bus", "vocals"):
-        table.table(str(known))
-    table.finish()
+    table.finish(also_known=(*Role, "delay", "sidechain", "tape", "bus"))
+    for name, role_mix in (*roles.items(), ("vocals", mix.vocals)):
+        if role_mix.delay_db is not None and mix.delay is None:
+            raise table.table(name).fail("delay_db", "sends into an echo, but there is no [mix.delay]")
     return mix
 
 
@@ -205,16 +206,19 @@ def _sidechain(table: Table) -> Sidechain:
     sidechain = Sidechain(
         depth_db=table.number("depth_db", low=0, high=30),
         release_ms=table.number("release_ms", low=10, high=2000),
-        roles=table.parsed("roles", lambda value: tuple(Role(str(name)) for name in _as_list(value))),
+        roles=table.parsed("roles", _roles),
     )
     table.finish()
     return sidechain
 
 
-def _as_list(value: object) -> list[object]:
-    if not isinstance(value, list):
-        raise ValueError(f"must be a list, not {value!r}")
-    return value
+def _roles(value: object) -> tuple[Role, ...]:
+    if not isinstance(value, list) or not value:
+        raise ValueError('must be a list of parts, e.g. ["bass", "pad"]')
+    for name in value:
+        if name not in tuple(Role):
+            raise ValueError(f"{name!r} is none of {', '.join(Role)}")
+    return tuple(Role(name) for name in value)
 
 
 def _tape(table: Table) -> Tape:
