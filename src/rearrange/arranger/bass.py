@@ -84,6 +84,8 @@ def bass_line(
             _pitch(step.symbol, chord, following, line, chart.heard_at(step.onset_beat), starts_chord=starts_chord)
         )
         hits.extend(_struck_at_changes(step, line, chords, chord_at))
+        if step.symbol == "8" and line.pitch - 12 >= spec.register[0]:
+            line.pitch -= 12  # an octave is a leap away and back: the line goes on from below
     return hits
 
 
