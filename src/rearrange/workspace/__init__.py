@@ -3,7 +3,8 @@
 from rearrange.workspace.files import Fingerprint, Hashes, read_json, set_aside, write_json
 from rearrange.workspace.folder import ArrangementFolder, Source, StemFiles, Workspace, safe_name
 from rearrange.workspace.records import Record, read_record, write_record
-from rearrange.workspace.upkeep import State, begin_stage, finish_stage, stage_state, wanted_record
+from rearrange.workspace.tracks import TrackFiles
+from rearrange.workspace.upkeep import State, begin_stage, fingerprints, finish_stage, stage_state, wanted_record
 from rearrange.workspace.values import from_plain, to_plain
 
 __all__ = [
@@ -14,8 +15,10 @@ __all__ = [
     "Source",
     "State",
     "StemFiles",
+    "TrackFiles",
     "Workspace",
     "begin_stage",
+    "fingerprints",
     "finish_stage",
     "from_plain",
     "read_json",

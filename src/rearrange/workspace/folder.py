@@ -26,6 +26,7 @@ from rearrange.errors import AudioFormatError, OutputError, WorkspaceError
 from rearrange.midi import Lead, read_midi, write_arrangement, write_performance, write_score
 from rearrange.score import Arrangement, Performance, Score
 from rearrange.workspace.files import Fingerprint, Hashes, read_json, remove_leftovers, write_json
+from rearrange.workspace.tracks import TrackFiles
 from rearrange.workspace.values import from_plain, to_plain
 
 __all__ = ["ArrangementFolder", "Source", "StemFiles", "Workspace", "safe_name"]
@@ -232,6 +233,7 @@ class ArrangementFolder:
         self.folder = workspace.folder / "arrangements" / safe_name(name)
         self.midi_path = self.folder / "arrangement.mid"
         self.mix_path = self.folder / "mix.wav"
+        self._last_read: tuple[str, Arrangement] | None = None
 
     def record_path(self, stage: str) -> Path:
         return self.folder / f"{stage}.json"
@@ -252,15 +254,30 @@ class ArrangementFolder:
         """
         written = _read(_present(self.folder / "arrangement.json", "rearrange arrange"), _ArrangementFile)
         path = _present(self.midi_path, "rearrange arrange")
+        now = f"{_sha256(path)} {_sha256(self.folder / 'arrangement.json')}"
+        if self._last_read is not None and self._last_read[0] == now:
+            return self._last_read[1]
         file = read_midi(path, known=written.arrangement.tracks, lead=written.lead)
         arrangement = replace(written.arrangement, tracks=file.tracks)
-        if _sha256(path) == written.midi_sha256:
-            return arrangement
-        timeline = replace(file.timeline, confidence=arrangement.timeline.confidence)
-        return replace(arrangement, timeline=timeline)
+        if _sha256(path) != written.midi_sha256:
+            timeline = replace(file.timeline, confidence=arrangement.timeline.confidence)
+            arrangement = replace(arrangement, timeline=timeline)
+        self._last_read = now, arrangement
+        return arrangement
+
+    def track_files(self) -> TrackFiles:
+        """A file for the sound of each track and each kept stem, no two alike.
+
+        Raises
+        ------
+        WorkspaceError, MidiFormatError : the arrangement is missing or damaged.
+        """
+        arrangement = self.read_arrangement()
+        names = [*(track.name for track in arrangement.tracks), *arrangement.kept_stems]
+        return TrackFiles(self.folder / "tracks.json", self.track_paths(names), self.workspace.hashes)
 
     def track_paths(self, names: Sequence[str]) -> dict[str, Path]:
-        """A file for the sound of each track, no two alike."""
+        """A file name for each track name, no two alike."""
         paths: dict[str, Path] = {}
         taken: set[str] = set()
         for name in names:

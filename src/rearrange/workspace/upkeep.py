@@ -14,7 +14,7 @@ from rearrange.workspace.files import Fingerprint, set_aside
 from rearrange.workspace.folder import Workspace
 from rearrange.workspace.records import Record, write_record
 
-__all__ = ["State", "begin_stage", "finish_stage", "stage_state", "wanted_record"]
+__all__ = ["State", "begin_stage", "fingerprints", "finish_stage", "stage_state", "wanted_record"]
 
 logger = logging.getLogger(__name__)
 
@@ -34,22 +34,32 @@ def wanted_record(
     version: int,
     settings: Mapping[str, object],
     inputs: Iterable[Path],
-    outside: Mapping[str, Path],
+    outside: Mapping[str, Path | Fingerprint],
     before: Record | None,
 ) -> Record:
     """The record that a run from the files as they are now would have, without its outputs.
 
-    `before` is the record of the last run: large files that have not changed since are not hashed again.
+    Parameters
+    ----------
+    inputs : artefacts of the workspace
+    outside : files elsewhere, or their fingerprints, by the name of what they are
+    before : the record of the last run: large files that have not changed since are not hashed again
     """
     if before is not None:
         for name, fingerprint in before.inputs.items():
             workspace.hashes.remember(workspace.folder / name, fingerprint)
         for name, path in outside.items():
-            if name in before.outside:
+            if name in before.outside and isinstance(path, Path):
                 workspace.hashes.remember(path, before.outside[name])
     hashes = {workspace.relative(path): workspace.hashes.of(path) for path in inputs}
-    outside_hashes = {name: workspace.hashes.of(path) for name, path in outside.items()}
-    return Record(stage, version, settings, _present(hashes), _present(outside_hashes), {})
+    return Record(stage, version, settings, _present(hashes), fingerprints(workspace, outside), {})
+
+
+def fingerprints(workspace: Workspace, files: Mapping[str, Path | Fingerprint]) -> dict[str, Fingerprint]:
+    """The fingerprints of those files that are there."""
+    return _present(
+        {name: workspace.hashes.of(file) if isinstance(file, Path) else file for name, file in files.items()}
+    )
 
 
 def _present(hashes: Mapping[str, Fingerprint | None]) -> dict[str, Fingerprint]:

@@ -1,0 +1,91 @@
+"""The command line: the door to everything. Thin: each command is in `commands/`, the work is elsewhere.
+
+`main` is one of the two places that catch errors: whatever goes wrong ends in one line that says what, where
+and what to do, and in an exit code: 0 all that was asked for was made, 1 a failure, 2 wrong usage, 130 stopped.
+Set REARRANGE_TRACEBACK=1 to see where an internal error came from.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from rearrange import __version__
+from rearrange.commands import catalogue, convert, diagnosis, exports, preview, single
+from rearrange.errors import RearrangeError
+
+__all__ = ["main"]
+
+_STOPPED = 130  # what a shell reports for a program that Ctrl-C ended
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="rearrange")
+def rearrange() -> None:
+    """Turn a song into another genre, and keep every step open to your hands.
+
+    \b
+    Example:
+      rearrange convert song.wav --genre GENRE
+    """
+
+
+def _with_a_genre_that_exists(command: click.Command, genre: str) -> None:
+    """Put a genre's name into the examples of a command's help: genres are data, and code names none."""
+    command.help = (command.help or "").replace("GENRE", genre)
+    for child in command.commands.values() if isinstance(command, click.Group) else ():
+        _with_a_genre_that_exists(child, genre)
+
+
+for _module in (convert, single, preview, exports, catalogue, diagnosis):
+    for _command in _module.COMMANDS:
+        rearrange.add_command(_command)
+_names = sorted(path.stem for path in (Path(__file__).parent / "genres").glob("*.toml"))
+_with_a_genre_that_exists(rearrange, _names[len(_names) // 2] if _names else "NAME")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and leave the process with its exit code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        rearrange.main(given, prog_name="rearrange", standalone_mode=False)
+    except (KeyboardInterrupt, click.Abort):
+        _fail("cancelled", "stopped", "what was finished is kept; run the same command again to go on", given)
+        sys.exit(_STOPPED)
+    except click.exceptions.Exit as exc:
+        sys.exit(exc.exit_code)
+    except click.ClickException as exc:
+        context = getattr(exc, "ctx", None)
+        hint = f"see {context.command_path} --help" if context is not None else ""
+        _fail("usage", exc.format_message(), hint, given)
+        sys.exit(exc.exit_code)
+    except RearrangeError as exc:
+        _fail(exc.code, exc.message, exc.hint, given)
+        sys.exit(exc.exit_code)
+    except BrokenPipeError:  # whoever read our output has gone, e.g. `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except OSError as exc:
+        where = f"{exc.filename}: " if exc.filename else ""
+        _fail("system", f"{where}{exc.strerror or exc}", "", given)
+        sys.exit(1)
+    except MemoryError:
+        _fail("memory", "there is not enough memory", "close other programs, or convert a shorter song", given)
+        sys.exit(1)
+    except Exception as exc:
+        if os.environ.get("REARRANGE_TRACEBACK"):
+            raise
+        hint = "this is a mistake in rearrange; REARRANGE_TRACEBACK=1 shows where"
+        _fail("internal", f"{type(exc).__name__}: {exc}", hint, given)
+        sys.exit(1)
+
+
+def _fail(code: str, message: str, hint: str, given: Sequence[str]) -> None:
+    """One line on stderr; with --json also an object on stdout."""
+    if "--json" in given:
+        click.echo(json.dumps({"error": {"code": code, "message": message, "hint": hint}}))
+    line = " ".join(f"rearrange: [{code}] {message}{f' ({hint})' if hint else ''}".split())
+    click.echo(line, err=True)
