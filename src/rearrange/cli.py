@@ -51,12 +51,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and leave the process with its exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        rearrange.main(given, prog_name="rearrange", standalone_mode=False)
+        code = rearrange.main(given, prog_name="rearrange", standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)  # a number where a command, or --help, asked to exit
     except (KeyboardInterrupt, click.Abort):
         _fail("cancelled", "stopped", "what was finished is kept; run the same command again to go on", given)
         sys.exit(_STOPPED)
-    except click.exceptions.Exit as exc:
-        sys.exit(exc.exit_code)
     except click.ClickException as exc:
         context = getattr(exc, "ctx", None)
         hint = f"see {context.command_path} --help" if context is not None else ""

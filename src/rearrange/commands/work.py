@@ -59,9 +59,11 @@ def convert_song(
     stages = stages_between("separate", until)
     genre = _genre(genre_name, needed=any(stage.of_arrangement for stage in stages))
     title = title or path.stem
-    output = _output_path(path, title, genre, chosen, output_is_folder=output_is_folder)
-    workspace = chosen.get("workspace") or output.parent / f"{safe_name(title)}.rearrange"
     makes_sound = until == "mix"
+    output = Path()  # of which only the folder counts, where no sound is made
+    if makes_sound:
+        output = _output_path(path, title, genre, chosen, output_is_folder=output_is_folder)
+    workspace = chosen.get("workspace") or output.parent / f"{safe_name(title)}.rearrange"
     if any(stage.name == "render" for stage in stages):
         resolve_soundfont(chosen.get("soundfont") or "default")  # told now, and not after the long work
     if makes_sound:
@@ -83,7 +85,7 @@ def convert_song(
             console(_RUN_SHARE, f"write: {output.name}")
             write_master(song, output, chosen)
             result["output"] = str(output)
-        console(1.0, "write: done")
+            console(1.0, "write: done")
     seconds = time.monotonic() - started
     duration_s = result["duration_s"]
     result["seconds"] = round(seconds, 3)
