@@ -48,7 +48,7 @@ def read_table(path: Path, error: type[RearrangeError]) -> "Table":
         raise error(f"{path}: cannot be read: {exc.strerror or exc}") from exc
     except UnicodeDecodeError as exc:
         raise error(f"{path}: is not a UTF-8 text file") from exc
-    except (ValueError, RecursionError) as exc:  # not only TOMLDecodeError: numbers of thousands of digits, deep nests
+    except (ValueError, RecursionError) as exc:  # also from endless numbers and nests
         raise error(f"{path}: is not TOML: {exc}") from exc
     return Table(values, path, _key_lines(text), (), error)
 
@@ -85,11 +85,16 @@ class Table:
         dotted = ".".join(str(part + 1 if isinstance(part, int) else part) for part in (*self._where, key))
         return self._error(f"{self._path}, line {line}, key {dotted}: {complaint}")
 
+    def _missing(self, key: str) -> RearrangeError:
+        strangers = [other for other in self._values if other not in self._asked]
+        misspelt = difflib.get_close_matches(key, strangers, n=1)
+        return self.fail(key, f"is missing; is it what {misspelt[0]!r} should be?" if misspelt else "is missing")
+
     def _take(self, key: str, kind: type | tuple[type, ...], what: str, default: object) -> object:
         self._asked.add(key)
         if key not in self._values:
             if default is ...:
-                raise self.fail(key, "is missing")
+                raise self._missing(key)
             return default
         value = self._values[key]
         if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
@@ -149,7 +154,7 @@ class Table:
         self._asked.add(key)
         if key not in self._values:
             if default is None:
-                raise self.fail(key, "is missing")
+                raise self._missing(key)
             return default
         try:
             return parse(self._values[key])

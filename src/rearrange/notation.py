@@ -15,7 +15,7 @@ A `-` at the start of a bar holds on to what sounds at the end of the bar before
 one bar. Positions are written straight: swing is the groove's business.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from rearrange.score import Metre, Role
@@ -76,7 +76,8 @@ def parse_pattern(text: str, role: Role, metre: Metre) -> Pattern:
             sounding = None
             continue
         if len(groups) != beats_per_bar:
-            raise ValueError(f"bar {number} has {len(groups)} beats, not the {beats_per_bar} of {metre}")
+            beats = "1 beat" if len(groups) == 1 else f"{len(groups)} beats"
+            raise ValueError(f"bar {number} has {beats}, not the {beats_per_bar} of {metre}")
         for beat, group in enumerate(groups):
             try:
                 sounding = _parse_beat(
@@ -135,12 +136,12 @@ def adapt(pattern: Pattern, metre: Metre) -> Pattern:
     bars = pattern.bars
     if _is_compound(pattern.metre) != _is_compound(metre):
         factor = 1.5 if _is_compound(metre) else 1 / 1.5
-        source *= factor
+        source = _stretch(source, factor)
         bars = tuple(tuple(_stretched(step, factor) for step in bar) for bar in bars)
     pieces = round(source / target)
     if pieces >= 2 and abs(pieces * target - source) < _SAME_BEAT:
         return Pattern(tuple(part for bar in bars for part in _divided(bar, pieces, target)), metre)
-    return Pattern(tuple(_fitted(bar, source, target) for bar in bars), metre)
+    return Pattern(_one_after_another([_fitted(bar, source, target) for bar in bars], target), metre)
 
 
 def _is_compound(metre: Metre) -> bool:
@@ -197,8 +198,24 @@ def _fitted(bar: tuple[Step, ...], source: float, target: float) -> tuple[Step, 
         kept += [replace(s, onset_beat=s.onset_beat + shift) for s in tail]
         filled += take
     if held_over > _SAME_BEAT and kept and bar[-1].onset_beat < target - _SAME_BEAT:
-        kept[-1] = replace(kept[-1], duration_beat=kept[-1].duration_beat + held_over * target / source)
+        bars, beats = divmod(held_over + _SAME_BEAT, source)
+        ring = bars * target + min(beats, target)
+        kept[-1] = replace(kept[-1], duration_beat=kept[-1].duration_beat + ring)
     return tuple(kept)
+
+
+def _one_after_another(bars: Sequence[tuple[Step, ...]], length: float) -> tuple[tuple[Step, ...], ...]:
+    """End each step where the next begins, and the last with the pattern: bars that were filled up may not fit."""
+    following = len(bars) * length
+    ended: list[tuple[Step, ...]] = []
+    for index in reversed(range(len(bars))):
+        steps: list[Step] = []
+        for step in reversed(bars[index]):
+            onset = index * length + step.onset_beat
+            steps.append(replace(step, duration_beat=min(step.duration_beat, following - onset)))
+            following = onset
+        ended.append(tuple(reversed(steps)))
+    return tuple(reversed(ended))
 
 
 def _end(step: Step) -> float:

@@ -3,13 +3,14 @@
 The types and their readers; `genre.py` joins them to harmony, melody, energy and mix.
 """
 
+import difflib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
 
 from rearrange.declared import ItemError, Table
-from rearrange.general_midi import DRUM_PITCHES, drum_kit_number, pitch_number, program_number
+from rearrange.general_midi import DRUM_PITCHES, PROGRAM_NAMES, drum_kit_number, pitch_number, program_number
 from rearrange.notation import Pattern, parse_pattern
 from rearrange.score import Metre, Role
 
@@ -160,10 +161,19 @@ def _groove_point(table: Table) -> GroovePoint:
 def _programs(value: object, role: Role) -> tuple[int, ...]:
     if not isinstance(value, list) or not value:
         raise ValueError("must be a list of at least one instrument")
-    for name in value:
-        if isinstance(name, bool):
-            raise ValueError(f"{name!r} is not an instrument")
-    return tuple((drum_kit_number if role in RHYTHM_ROLES else program_number)(name) for name in value)
+    return tuple(_program(name, role) for name in value)
+
+
+def _program(name: object, role: Role) -> int:
+    if isinstance(name, bool) or not isinstance(name, str | int):
+        raise ValueError(f"{name!r} is not an instrument")
+    if role in RHYTHM_ROLES:
+        return drum_kit_number(name)
+    try:
+        return program_number(name)
+    except ValueError as exc:
+        close = difflib.get_close_matches(str(name).lower(), PROGRAM_NAMES, n=1)
+        raise ValueError(f"{exc}; did you mean {close[0]}?" if close else str(exc)) from exc
 
 
 def _pitch_range(value: object) -> tuple[int, int]:
@@ -184,7 +194,7 @@ def read_role(table: Table, role: Role) -> RoleSpec:
     if register[0] < spec_range[0] or register[1] > spec_range[1]:
         raise table.fail("register", "must lie inside range")
     if register[1] - register[0] < 11 and pitched:
-        raise table.fail("register", "must span at least a seventh, so that every pitch class fits")
+        raise table.fail("register", "must span at least 11 semitones, so that every pitch class fits")
     few, many = table.pair("voices", (3, 4), low=1, high=6)
     if few % 1 or many % 1:
         raise table.fail("voices", f"[{few:g}, {many:g}] must be whole numbers")
@@ -289,5 +299,5 @@ def _line(value: object, role: Role, metre: Metre, longest_bars: int) -> Pattern
         raise ValueError(f"must be a pattern in quotes, not {value!r}")
     pattern = parse_pattern(value, role, metre)
     if len(pattern.bars) > longest_bars:
-        raise ValueError(f"{len(pattern.bars)} bars are too many: there is room for {longest_bars}")
+        raise ValueError(f"has {len(pattern.bars)} bars, where there is room for {longest_bars}")
     return pattern
