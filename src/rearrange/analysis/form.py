@@ -30,22 +30,32 @@ _ODD_LENGTH_COST, _EVEN_LENGTH_COST = 1.2, 0.8
 _SHORTEST_SECTION = 2
 _SECTION_COST = 0.55  # of starting a section at all, against the novelty found there (0..1)
 _ALIKE = 0.82  # cosine of two sections' bars, played side by side, from which they share a label
+_FLAT_DB, _SILENT_DB = 2.5, -50.0
 _INTRO_QUIETER, _CHORUS_LOUDER = 0.12, 0.04
 
 
 def bar_energies(levels: Floats) -> tuple[float, ...]:
-    """Energy in [0, 1] of each bar from its level (linear, >= 0): 20 dB below the loud bars is 0.
+    """Energy in [0, 1] of each bar from its level, relative to the song: 0.5 is its median bar.
+
+    The middle nine tenths of the bars spread over 0.1 to 0.9, or over less where the song hardly changes its level:
+    `_FLAT_DB` either way are needed to fill the range. Silence is 0.
 
     Parameters
     ----------
-    levels : (n_bars,) RMS of the sound, or sounding velocity of the notes
+    levels : (n_bars,) RMS of the sound, or of the velocities of the notes; linear, >= 0
     """
     levels = np.asarray(levels, dtype=np.float64)
-    loud = float(np.percentile(levels, 90)) if len(levels) else 0.0
-    if loud <= 0:
+    loudest = float(levels.max(initial=0.0))
+    if loudest <= 0:
         return tuple(0.0 for _ in levels)
-    decibels = 20 * np.log10(np.maximum(levels / loud, 1e-6))
-    return tuple(float(x) for x in np.clip(1.0 + decibels / 20.0, 0.0, 1.0) * 0.9)
+    decibels = 20 * np.log10(np.maximum(levels / loudest, 1e-6))
+    sounding = decibels > _SILENT_DB
+    middle = float(np.median(decibels[sounding]))
+    low, high = (float(x) for x in np.percentile(decibels[sounding], [5, 95]))
+    up, down = max(high - middle, _FLAT_DB), max(middle - low, _FLAT_DB)
+    moved = decibels - middle
+    energies = np.clip(0.5 + 0.4 * np.where(moved > 0, moved / up, moved / down), 0.0, 1.0)
+    return tuple(float(x) for x in np.where(sounding, energies, 0.0))
 
 
 def find_sections(features: Floats, energies: Sequence[float], bars: Sequence[Bar]) -> tuple[Section, ...]:

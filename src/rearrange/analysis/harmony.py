@@ -187,7 +187,7 @@ def _template(root: int, quality: str) -> Floats:
     row = np.zeros(12)
     for position, interval in enumerate(CHORD_INTERVALS[quality]):
         row[(root + interval) % 12] = (1.0, _THIRD, _FIFTH, _SEVENTH)[position]
-    return row / np.linalg.norm(row)
+    return np.asarray(row / np.linalg.norm(row))
 
 
 def _scores(chroma: Floats, bass: Floats | None, names: Sequence[tuple[int, str]], key: Key | None) -> Floats:

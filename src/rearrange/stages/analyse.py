@@ -1,0 +1,318 @@
+"""The stage that understands a song: beats, key, chords, melody and form out of sound and notes.
+
+From audio, beats and harmony are heard in the sound and in the transcribed notes together. From MIDI, the file's
+own beats are taken if its notes lie on them; otherwise beats are found as in audio. Notes of audio are drawn to
+the grid, a quarter of their deviation kept: transcription is off by some 10 to 20 ms, which is more than most
+players are.
+
+Limits: one metre and one key for the song. Budget: 0.03 s per second of song.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rearrange.analysis import chroma as chroma_of
+from rearrange.analysis.beats import BeatTrack, track_beats
+from rearrange.analysis.evidence import note_evidence, sound_evidence
+from rearrange.analysis.form import bar_energies, find_sections
+from rearrange.analysis.groove import swing_ratio
+from rearrange.analysis.harmony import estimate_chords, estimate_key
+from rearrange.analysis.onsets import FRAME_RATE_HZ, OnsetEnvelope, band_spectrogram, note_envelope, onset_envelope
+from rearrange.analysis.roles import RolePart, assign_roles
+from rearrange.audio import Audio, resample
+from rearrange.errors import TooLittleMusicError, UsageError
+from rearrange.progress import Progress, silent, span
+from rearrange.score import Metre, Note, NoteEvent, Performance, Role, Score, Timeline, Track, sorted_notes
+
+__all__ = ["VERSION", "AnalyseSettings", "analyse"]
+
+VERSION = 1
+
+Floats = NDArray[np.float64]
+
+ANALYSIS_RATE_HZ = 22050
+_FELT_BEATS = {"4/4": 4, "3/4": 3, "6/8": 2}
+_METRES = {4: Metre(4, 4), 3: Metre(3, 4), 2: Metre(6, 8)}
+_SHORTEST_SONG_S = 1.0
+_SILENCE = 1e-4  # RMS, −80 dB of full scale
+_FEWEST_NOTES = 4
+_ON_GRID = 0.5  # mean cosine of onsets around a file's own grid; 0 by chance, POP909's shifted grids come to −1..1
+_KEPT_DEVIATION = 0.25
+_SHORTEST_NOTE_BEAT = 0.125
+_NOTES_SHARE = 0.35  # of the notes heard, against the sound itself, in the chroma
+_PICKUP_BARS = 0.55  # what begins later in its bar than this leads into the next
+_RHYTHM_STEPS = 8  # per bar, in what form is told from
+
+
+@dataclass(frozen=True, slots=True)
+class AnalyseSettings:
+    """What the user knows already: quarter notes per minute (dotted ones count 1.5), and 4/4, 3/4 or 6/8."""
+
+    tempo_bpm: float | None = None
+    metre: str | None = None
+
+
+@dataclass(frozen=True)
+class _Heard:
+    """The sound and the notes, as what is measured in them. `spectrogram` and `level` are None for MIDI."""
+
+    notes: tuple[NoteEvent, ...]
+    hits: tuple[NoteEvent, ...]
+    duration_s: float
+    onsets: OnsetEnvelope
+    spectrogram: chroma_of.LogSpectrogram | None
+    level: NDArray[np.float32] | None
+
+
+def analyse(
+    performance: Performance,
+    mix: Audio | None,
+    settings: AnalyseSettings = AnalyseSettings(),
+    *,
+    timeline: Timeline | None = None,
+    progress: Progress = silent,
+) -> Score:
+    """Find what a song is.
+
+    Parameters
+    ----------
+    performance : the notes heard, or a MIDI file's
+    mix : the song's sound; None for MIDI
+    timeline : a MIDI file's own
+
+    Raises
+    ------
+    TooLittleMusicError : silence, under a second, or nothing that has a pitch or a beat.
+    UsageError : a metre or tempo that is not possible.
+    """
+    beats_per_bar = _allowed(settings)
+    progress(0.0, "listening for beats")
+    heard = _listen(performance, mix, span(progress, 0.0, 0.5))
+    if timeline is not None and mix is None and settings == AnalyseSettings() and _is_on_grid(heard, timeline):
+        timeline = _until_last_note(timeline, heard)
+    else:
+        timeline = _tracked(heard, settings, beats_per_bar)
+    progress(0.6, "finding chords and key")
+    unit = 1.5 if timeline.metres[0][1].denominator == 8 else 1.0
+    edges = np.arange(0.0, timeline.end_beat + unit / 2, unit)
+    treble, bass = _chroma(heard, timeline.seconds(edges))
+    starts = {round(bar.onset_beat, 3) for bar in timeline.bars}
+    downbeats = np.array([round(float(edge), 3) in starts for edge in edges[:-1]])
+    chords = estimate_chords(treble, bass, onset_beats=edges, downbeats=downbeats)
+    key = estimate_key(treble, chords)
+    chords = estimate_chords(treble, bass, onset_beats=edges, downbeats=downbeats, key=key)
+    progress(0.8, "finding parts and form")
+    tracks = _tracks(performance, timeline, is_audio=mix is not None)
+    energies = bar_energies(_bar_levels(heard, timeline))
+    sections = find_sections(_bar_features(treble, heard, timeline, edges, energies), energies, timeline.bars)
+    onsets = np.array([note.onset_s for note in (*heard.notes, *heard.hits)])
+    swing, _ = swing_ratio(timeline.beats(onsets)) if unit == 1.0 else (1.0, 0.0)
+    progress(1.0, "analysed")
+    return Score(timeline, key, chords, sections, tracks, energies, swing)
+
+
+def _allowed(settings: AnalyseSettings) -> tuple[int, ...]:
+    """Felt beats per bar that may be found."""
+    if settings.tempo_bpm is not None and not 20 <= settings.tempo_bpm <= 400:
+        raise UsageError(f"tempo {settings.tempo_bpm:g} is not between 20 and 400 beats per minute")
+    if settings.metre is None:
+        return (2, 3, 4)
+    if settings.metre not in _FELT_BEATS:
+        raise UsageError(f"metre {settings.metre!r} is not one of {', '.join(_FELT_BEATS)}")
+    return (_FELT_BEATS[settings.metre],)
+
+
+def _listen(performance: Performance, mix: Audio | None, progress: Progress) -> _Heard:
+    notes = tuple(note for part in performance.parts if not part.is_drum for note in part.notes)
+    hits = tuple(note for part in performance.parts if part.is_drum for note in part.notes)
+    duration_s = mix.duration_s if mix is not None else performance.duration_s
+    if duration_s < _SHORTEST_SONG_S:
+        raise TooLittleMusicError(f"the song lasts {duration_s:.1f} s: there is no bar in it")
+    if mix is None:
+        if len(notes) + len(hits) < _FEWEST_NOTES:
+            raise TooLittleMusicError("there are hardly any notes in the file")
+        return _Heard(notes, hits, duration_s, note_envelope(notes, duration_s, drum_hits=hits), None, None)
+    samples = resample(mix.mono(), ANALYSIS_RATE_HZ).samples[0]
+    if float(np.sqrt(np.mean(np.square(samples, dtype=np.float64)))) < _SILENCE:
+        raise TooLittleMusicError("the song is silent")
+    if len(notes) + len(hits) < _FEWEST_NOTES:
+        raise TooLittleMusicError("neither notes nor a beat was heard in the song")
+    progress(0.2, "listening for beats")
+    bands = band_spectrogram(samples, ANALYSIS_RATE_HZ)
+    progress(0.6, "listening for harmony")
+    spectrogram = chroma_of.log_spectrogram(samples, ANALYSIS_RATE_HZ)
+    return _Heard(notes, hits, duration_s, onset_envelope(bands), spectrogram, bands.rms)
+
+
+def _is_on_grid(heard: _Heard, timeline: Timeline) -> bool:
+    """Whether notes begin on a file's own sixteenths or triplets, and its metre is one that music has."""
+    if any(metre.beats_per_bar < 2 for _, metre in timeline.metres):
+        return False
+    beats = timeline.beats(np.array([note.onset_s for note in (*heard.notes, *heard.hits)]))
+    return max(float(np.mean(np.cos(2 * np.pi * n * beats))) for n in (3, 4, 8)) >= _ON_GRID
+
+
+def _until_last_note(timeline: Timeline, heard: _Heard) -> Timeline:
+    """The file's timeline up to the bar in which its last note begins."""
+    last = float(timeline.beats(max(note.onset_s for note in (*heard.notes, *heard.hits))))
+    bars = replace(timeline, end_beat=max(last, timeline.end_beat) + 16.0).bars
+    return replace(timeline, end_beat=next(bar.end_beat for bar in bars if bar.end_beat > last + 1e-6))
+
+
+def _tracked(heard: _Heard, settings: AnalyseSettings, beats_per_bar: Sequence[int]) -> Timeline:
+    """A timeline from beats that were found."""
+    evidence = [note_evidence(heard.notes, heard.hits, heard.duration_s)]
+    if heard.spectrogram is not None:
+        evidence.insert(0, sound_evidence(heard.onsets, heard.spectrogram.semitones))
+    felt_bpm = settings.tempo_bpm
+    if felt_bpm is not None and tuple(beats_per_bar) == (2,):
+        felt_bpm /= 1.5
+    n_frames = min(len(each.strength) for each in evidence)
+    evidence = [replace(each, strength=each.strength[:n_frames], cues=each.cues[:n_frames]) for each in evidence]
+    track = track_beats(evidence, tempo_bpm=felt_bpm, beats_per_bar=beats_per_bar)
+    return _timeline_of(track, heard)
+
+
+def _timeline_of(track: BeatTrack, heard: _Heard) -> Timeline:
+    """Beat 0 on the downbeat of the bar in which the music begins, or after its pickup; whole bars to the end."""
+    metre = _METRES[track.beats_per_bar]
+    unit = metre.beats_per_bar / track.beats_per_bar
+    first_s, last_s = _sounding_span(heard)
+    position = np.interp(first_s, track.times_s, np.arange(len(track.times_s))) - track.phase
+    bar, within = divmod(position + 0.15, track.beats_per_bar)
+    before_song = track.phase + bar * track.beats_per_bar < 0
+    starts_late = within > _PICKUP_BARS * track.beats_per_bar
+    zero = track.phase + int(bar + (before_song or starts_late)) * track.beats_per_bar
+    beats = (np.arange(len(track.times_s)) - zero) * unit
+    timeline = Timeline(
+        tuple(float(beat) for beat in beats),
+        tuple(float(time) for time in track.times_s),
+        ((0.0, metre),),
+        confidence=track.beat_confidence * (0.5 + 0.5 * track.bar_confidence),
+    )
+    n_bars = max(int(np.ceil((float(timeline.beats(last_s)) - 0.1) / metre.beats_per_bar)), 1)
+    return replace(timeline, end_beat=n_bars * metre.beats_per_bar)
+
+
+def _sounding_span(heard: _Heard) -> tuple[float, float]:
+    """When the first note begins, and when the last has begun and sounded for a moment, in seconds."""
+    onsets = [note.onset_s for note in (*heard.notes, *heard.hits)]
+    return min(onsets), max(onsets) + 0.1
+
+
+def _chroma(heard: _Heard, borders_s: Floats) -> tuple[Floats, Floats]:
+    """Chroma of each span in all registers and in the bass, of the sound and the notes together."""
+    roll = chroma_of.note_pitch_frames(heard.notes, heard.duration_s)
+    of_notes = chroma_of.note_chroma(roll, borders_s)
+    if heard.spectrogram is None:
+        return of_notes.treble, of_notes.bass
+    of_sound = chroma_of.beat_chroma(heard.spectrogram, borders_s)
+    return (
+        (1 - _NOTES_SHARE) * _unit(of_sound.treble) + _NOTES_SHARE * _unit(of_notes.treble),
+        (1 - _NOTES_SHARE) * _unit(of_sound.bass) + _NOTES_SHARE * _unit(of_notes.bass),
+    )
+
+
+def _unit(chroma: Floats) -> Floats:
+    """Rows that sum to one where they are loud, and less where they are much quieter than the song."""
+    total = chroma.sum(axis=1, keepdims=True)
+    floor = 0.05 * float(np.median(total)) + 1e-12
+    return np.asarray(chroma / np.maximum(total, floor))
+
+
+def _bar_levels(heard: _Heard, timeline: Timeline) -> Floats:
+    """Level of each bar: RMS of the sound, or velocity of what sounds."""
+    borders = timeline.seconds([bar.onset_beat for bar in timeline.bars] + [timeline.end_beat])
+    if heard.level is not None:
+        frames = np.clip(np.rint(borders * FRAME_RATE_HZ).astype(int), 0, len(heard.level))
+        power = np.concatenate([[0.0], np.cumsum(np.square(heard.level, dtype=np.float64))])
+        mean = (power[frames[1:]] - power[frames[:-1]]) / np.maximum(np.diff(frames), 1)
+        return np.asarray(np.sqrt(mean))
+    levels = np.zeros(len(borders) - 1)
+    for note in (*heard.notes, *heard.hits):
+        bar = int(np.searchsorted(borders, note.onset_s + 1e-3, side="right")) - 1
+        if 0 <= bar < len(levels):
+            levels[bar] += (note.velocity / 127) ** 2
+    return np.sqrt(levels)
+
+
+def _bar_features(
+    treble: Floats, heard: _Heard, timeline: Timeline, edges: Floats, energies: Sequence[float]
+) -> Floats:
+    """What form is told from, a row per bar: harmony beat by beat, rhythm by register, loudness."""
+    n_beats = int(max(bar.duration_beat for bar in timeline.bars))
+    harmony = np.zeros((len(timeline.bars), n_beats, 12))
+    rhythm = np.zeros((len(timeline.bars), 3, _RHYTHM_STEPS))
+    norms = np.linalg.norm(treble, axis=1, keepdims=True)
+    unit = np.divide(treble, norms, out=np.zeros_like(treble), where=norms > 1e-9)
+    registers = np.stack([heard.onsets.low, heard.onsets.mid, heard.onsets.high])
+    for i, bar in enumerate(timeline.bars):
+        inside = np.flatnonzero((edges[:-1] >= bar.onset_beat - 1e-6) & (edges[:-1] < bar.end_beat - 1e-6))
+        harmony[i, : len(inside)] = unit[inside]
+        times = timeline.seconds(np.linspace(bar.onset_beat, bar.end_beat, _RHYTHM_STEPS + 1))
+        frames = np.clip(np.rint(times * FRAME_RATE_HZ).astype(int), 0, registers.shape[1])
+        for step, (start, stop) in enumerate(pairwise(frames)):
+            if stop > start:
+                rhythm[i, :, step] = registers[:, start:stop].max(axis=1)
+    rhythm /= max(float(np.sqrt(np.mean(np.sum(rhythm**2, axis=(1, 2))))), 1e-9)
+    loud = np.asarray(energies)[:, None]
+    return np.concatenate(
+        [harmony.reshape(len(harmony), -1) / np.sqrt(n_beats), rhythm.reshape(len(rhythm), -1), 1.5 * loud], axis=1
+    )
+
+
+def _tracks(performance: Performance, timeline: Timeline, *, is_audio: bool) -> tuple[Track, ...]:
+    return tuple(
+        Track(
+            part.role.value,
+            part.role,
+            part.program,
+            part.role is Role.DRUMS,
+            _score_notes(part, timeline, is_audio=is_audio),
+            part.confidence,
+        )
+        for part in assign_roles(performance)
+    )
+
+
+def _score_notes(part: RolePart, timeline: Timeline, *, is_audio: bool) -> tuple[Note, ...]:
+    """Notes in beats, inside the song, one at a time for the melody."""
+    onsets = timeline.beats(np.array([note.onset_s for note in part.notes]))
+    ends = timeline.beats(np.array([note.onset_s + note.duration_s for note in part.notes]))
+    if is_audio:
+        onsets = _drawn_to_grid(onsets)
+    last_bar_line = timeline.end_beat
+    earliest = -timeline.bars[0].duration_beat
+    notes = [
+        Note(float(onset), max(float(end - onset), _SHORTEST_NOTE_BEAT), note.pitch, note.velocity)
+        for note, onset, end in zip(part.notes, onsets, ends, strict=True)
+        if earliest <= onset < last_bar_line - 1e-6
+    ]
+    ordered = sorted_notes(notes)
+    return _one_line(ordered) if part.role is Role.MELODY else ordered
+
+
+def _drawn_to_grid(onsets: Floats) -> Floats:
+    """Onsets moved most of the way to the nearest sixteenth, or triplet eighth where that is plainly nearer."""
+    sixteenths = np.round(onsets * 4) / 4
+    triplets = np.round(onsets * 3) / 3
+    nearer = np.abs(onsets - triplets) < 0.5 * np.abs(onsets - sixteenths)
+    grid = np.where(nearer, triplets, sixteenths)
+    return np.asarray(grid + _KEPT_DEVIATION * (onsets - grid))
+
+
+def _one_line(notes: Sequence[Note]) -> tuple[Note, ...]:
+    """Each note ends where the next begins; of two that begin together the higher stays."""
+    line: list[Note] = []
+    for note in notes:
+        if line and note.onset_beat - line[-1].onset_beat < _SHORTEST_NOTE_BEAT / 2:
+            line[-1] = max(line[-1], note, key=lambda n: n.pitch)
+            continue
+        if line and line[-1].onset_beat + line[-1].duration_beat > note.onset_beat:
+            line[-1] = replace(line[-1], duration_beat=note.onset_beat - line[-1].onset_beat)
+        line.append(note)
+    return tuple(line)
