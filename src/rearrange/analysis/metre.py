@@ -1,0 +1,275 @@
+"""Which pulse is the beat, and where bars begin: a linear model over hypotheses of metre.
+
+Conventions: a *hypothesis* is a beat sequence, its number of felt beats per bar (4 for 4/4, 3 for 3/4, 2 for 6/8,
+whose felt beat is the dotted quarter) and which beat is the first downbeat. Each is scored by how the cues of
+`evidence` lie on it: what starts on beats and between them, what is new on downbeats, how bars repeat. The
+softmax of the scores is the confidence.
+
+Limits: one metre for the song: a bar of another length moves every downbeat after it. 5/4 and 7/8 come out as 4/4
+or 3/4.
+
+Source: the weights are a softmax regression (L2 0.01) over the hypotheses of some 470 excerpts of 40 s, as rendered
+sound and as notes, half of them with the errors of a transcription (Groove MIDI, Freedoom, POP909 with and
+without drums, OpenScore Lieder). Five-fold cross-validation by song: beat F1 0.79 from sound, 0.83 from notes.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rearrange.analysis.chroma import CHROMA_RATE_HZ
+from rearrange.analysis.evidence import Evidence
+from rearrange.analysis.onsets import FRAME_RATE_HZ
+
+__all__ = ["Hypothesis", "MetreChoice", "choose_metre", "cue_samples", "hypotheses", "metre_features"]
+
+Floats = NDArray[np.float64]
+
+POSITIONS = (0.0, 1 / 4, 1 / 3, 1 / 2, 2 / 3, 3 / 4)  # of a felt beat
+_ON, _THIRD, _HALF, _TWO_THIRDS = 0, 2, 3, 4
+_NEAR_FRAMES = 2  # an onset within 20 ms of a position is on it
+_CENTRE_BPM = 112.0
+_CUES = ("low", "mid", "high", "harmony", "bass")
+_LAGS = (1, 2, 3, 4, 6, 8)  # beats, at which patterns may repeat
+FEWEST_BEATS = 8
+
+SOURCES = ("sound", "notes")
+# Log odds per unit of each feature, from sound and from notes.
+WEIGHTS: Mapping[str, tuple[float, float]] = {
+    "bar_line_all_2": (15.57, 1.04),
+    "bar_line_all_3": (11.74, 5.96),
+    "bar_line_all_4": (9.57, 2.80),
+    "bar_line_bass_2": (4.02, 0.20),
+    "bar_line_bass_3": (30.14, 1.75),
+    "bar_line_bass_4": (12.20, 0.73),
+    "compound_thirds_high": (1.27, 1.10),
+    "compound_thirds_low": (0.44, 0.54),
+    "compound_thirds_mid": (0.74, 1.17),
+    "downbeat_bass": (-0.20, 0.20),
+    "downbeat_harmony": (0.88, 0.54),
+    "downbeat_high": (-0.09, -0.00),
+    "downbeat_low": (1.14, 0.92),
+    "downbeat_mid": (-0.88, -0.47),
+    "late_high": (-0.48, -0.16),
+    "late_low": (0.81, 1.40),
+    "late_mid": (0.51, 0.51),
+    "middle_bass": (-0.01, 0.01),
+    "middle_harmony": (0.73, 0.79),
+    "middle_high": (0.27, -0.15),
+    "middle_low": (0.54, 0.23),
+    "middle_mid": (-1.11, -0.83),
+    "octaves": (-0.35, -0.37),
+    "octaves_squared": (-3.06, -2.58),
+    "on_bass": (0.77, -2.15),
+    "on_harmony": (2.29, 3.64),
+    "on_high": (1.66, 1.06),
+    "on_low": (1.93, 2.58),
+    "on_mid": (-0.03, 0.25),
+    "repeats_bar": (3.51, 2.76),
+    "repeats_two": (-0.66, -0.43),
+    "repeats_two_bars": (3.18, 1.06),
+    "thirds_high": (-0.49, -0.57),
+    "thirds_low": (-0.37, -0.68),
+    "thirds_mid": (-0.36, -0.26),
+    "three": (-1.07, -1.30),
+    "three_octaves": (0.48, 0.68),
+    "two": (-2.05, -1.70),
+    "two_octaves": (-1.93, -1.73),
+    "two_octaves_squared": (2.07, 1.52),
+}
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """One reading of the metre: `beat_frames` are the beats, `phase` the index of the first downbeat.
+
+    `score` is its log odds, up to a constant of the song.
+    """
+
+    beat_frames: Floats
+    beats_per_bar: int
+    phase: int
+    period_s: float
+    score: float
+
+
+@dataclass(frozen=True)
+class MetreChoice:
+    """The best reading, and how sure it is: of the beats, and of the bars given the beats; in [0, 1]."""
+
+    best: Hypothesis
+    beat_confidence: float
+    bar_confidence: float
+
+
+def cue_samples(evidence: Evidence, beat_frames: Floats) -> Floats:
+    """Cues at the POSITIONS of each beat but the last, standardised per cue.
+
+    Returns
+    -------
+    (n_beats - 1, n_positions, n_cues)
+    """
+    spans = np.diff(beat_frames)
+    frames = np.rint(beat_frames[:-1, None] + spans[:, None] * np.asarray(POSITIONS)).astype(int)
+    last = len(evidence.cues) - 1
+    samples = np.max(
+        [evidence.cues[np.clip(frames + shift, 0, last)] for shift in range(-_NEAR_FRAMES, _NEAR_FRAMES + 1)],
+        axis=0,
+    )
+    deviation = samples.std(axis=(0, 1)) + 1e-6
+    return np.asarray((samples - samples.mean(axis=(0, 1))) / deviation)
+
+
+def hypotheses(
+    evidence: Sequence[Evidence], beat_frames: Floats, *, beats_per_bar: Sequence[int] = (2, 3, 4)
+) -> list[Hypothesis]:
+    """All readings of one beat sequence, scored by all the evidence; none if it is too short to tell."""
+    if len(beat_frames) < FEWEST_BEATS:
+        return []
+    period_s = float(np.median(np.diff(beat_frames))) / FRAME_RATE_HZ
+    scores: dict[tuple[int, int], float] = {}
+    for each in evidence:
+        for kind, features in metre_features(each, beat_frames, beats_per_bar).items():
+            scores[kind] = scores.get(kind, 0.0) + _score(features, each.source)
+    return [Hypothesis(beat_frames, *kind, period_s, score) for kind, score in scores.items()]
+
+
+def _score(features: Mapping[str, float], source: str) -> float:
+    column = SOURCES.index(source)
+    return sum(WEIGHTS[name][column] * value for name, value in features.items())
+
+
+def metre_features(
+    evidence: Evidence, beat_frames: Floats, beats_per_bar: Sequence[int]
+) -> dict[tuple[int, int], dict[str, float]]:
+    """What the linear model sees of each (beats per bar, phase) of a beat sequence."""
+    samples = cue_samples(evidence, beat_frames)
+    period_s = float(np.median(np.diff(beat_frames))) / FRAME_RATE_HZ
+    shared = _pulse_features(samples, period_s)
+    repetition = _repetition(samples)
+    halves = _half_beat_chroma(evidence, beat_frames)
+    out = {}
+    for n_beats in beats_per_bar:
+        for phase in range(n_beats):
+            features = dict(shared)
+            features |= _bar_features(samples, n_beats, phase)
+            features |= _kind_features(shared, repetition, n_beats)
+            for name, chroma in halves.items():
+                features[f"bar_line_{name}_{n_beats}"] = _bar_line_contrast(chroma, n_beats, phase)
+            out[n_beats, phase] = features
+    return out
+
+
+def _pulse_features(samples: Floats, period_s: float) -> dict[str, float]:
+    """What does not depend on bars: the tempo, and what starts on the beat and on its thirds."""
+    octaves = float(np.log2(60.0 / period_s / _CENTRE_BPM))
+    mean = samples.mean(axis=0)  # (positions, cues)
+    features = {"octaves": octaves, "octaves_squared": octaves**2}
+    for i, cue in enumerate(_CUES):
+        features[f"on_{cue}"] = float(mean[_ON, i])
+        if cue in ("low", "mid", "high"):
+            features[f"late_{cue}"] = float(mean[_TWO_THIRDS, i] - mean[_THIRD, i])
+            features[f"thirds_{cue}"] = float((mean[_THIRD, i] + mean[_TWO_THIRDS, i]) / 2 - mean[_HALF, i])
+    return features
+
+
+def _repetition(samples: Floats) -> dict[int, float]:
+    """Mean cosine between the patterns of beats some beats apart."""
+    patterns = samples.reshape(len(samples), -1)
+    patterns = patterns / (np.linalg.norm(patterns, axis=1, keepdims=True) + 1e-9)
+    return {
+        lag: float(np.mean(np.sum(patterns[lag:] * patterns[:-lag], axis=1))) if len(patterns) > lag + 1 else 0.0
+        for lag in _LAGS
+    }
+
+
+def _kind_features(shared: Mapping[str, float], repetition: Mapping[int, float], n_beats: int) -> dict[str, float]:
+    """What depends on the kind of bar: its prior, its tempo, thirds (wanted in 6/8), repetition at its length."""
+    mean = float(np.mean(list(repetition.values())))
+    octaves = shared["octaves"]
+    features = {
+        "two": float(n_beats == 2),
+        "three": float(n_beats == 3),
+        "two_octaves": octaves if n_beats == 2 else 0.0,
+        "two_octaves_squared": octaves**2 if n_beats == 2 else 0.0,
+        "three_octaves": octaves if n_beats == 3 else 0.0,
+        "repeats_bar": repetition[n_beats] - mean,
+        "repeats_two_bars": repetition[2 * n_beats] - mean,
+        "repeats_two": repetition[2] - repetition[1] if n_beats != 3 else repetition[3] - repetition[2],
+    }
+    for cue in ("low", "mid", "high"):
+        features[f"compound_thirds_{cue}"] = shared[f"thirds_{cue}"] if n_beats == 2 else 0.0
+    return features
+
+
+def _bar_features(samples: Floats, n_beats: int, phase: int) -> dict[str, float]:
+    """What is stronger on the downbeat than on other beats, and on the third of four than on its neighbours."""
+    beats = [samples[(phase + k) % n_beats :: n_beats, _ON].mean(axis=0) for k in range(n_beats)]
+    downbeat = beats[0] - np.mean(beats[1:], axis=0)
+    middle = beats[2] - (beats[1] + beats[3]) / 2 if n_beats == 4 else np.zeros(len(_CUES))
+    features = {f"downbeat_{cue}": float(downbeat[i]) for i, cue in enumerate(_CUES)}
+    return features | {f"middle_{cue}": float(middle[i]) for i, cue in enumerate(_CUES)}
+
+
+def _half_beat_chroma(evidence: Evidence, beat_frames: Floats) -> dict[str, Floats]:
+    """Chroma of every half beat (n_half_beats, 12), of all registers and of the bass."""
+    middles = (beat_frames[:-1] + beat_frames[1:]) / 2
+    borders = np.sort(np.concatenate([beat_frames, middles])) * (CHROMA_RATE_HZ / FRAME_RATE_HZ)
+    out = {}
+    for name, frames in (("all", evidence.chroma_frames), ("bass", evidence.bass_frames)):
+        sums = np.concatenate([np.zeros((1, 12)), np.cumsum(frames, axis=0)])
+        out[name] = np.diff(sums[np.clip(np.rint(borders).astype(int), 0, len(frames))], axis=0)
+    return out
+
+
+def _bar_line_contrast(half_beats: Floats, n_beats: int, phase: int) -> float:
+    """How much more the harmony changes across bar lines than in the middle of bars."""
+    rows = half_beats[2 * phase :]
+    n_halves = len(rows) // n_beats
+    if n_halves < 4:
+        return 0.0
+    half_bars = rows[: n_halves * n_beats].reshape(n_halves, n_beats, 12).sum(axis=1)
+    norms = np.linalg.norm(half_bars, axis=1)
+    cosine = np.sum(half_bars[1:] * half_bars[:-1], axis=1) / (norms[1:] * norms[:-1] + 1e-9)
+    change = np.where(norms[1:] * norms[:-1] > 1e-9, 1.0 - cosine, 0.0)
+    return float(change[1::2].mean() - change[0::2].mean())
+
+
+def choose_metre(
+    evidence: Sequence[Evidence],
+    beat_sequences: Sequence[Floats],
+    *,
+    beats_per_bar: Sequence[int] = (2, 3, 4),
+    halfway: bool = True,
+) -> MetreChoice | None:
+    """The best reading of any of the beat sequences, or None if all are too short.
+
+    Parameters
+    ----------
+    evidence : of the sound, of the notes, or both: what they say is added up
+    beat_sequences : frames of the beats, one array per candidate tempo
+    beats_per_bar : the kinds of bar allowed
+    halfway : try each sequence's off-beats too, where beat trackers often settle
+    """
+    readings: list[list[Hypothesis]] = []
+    for beat_frames in beat_sequences:
+        shifted = [(beat_frames[:-1] + beat_frames[1:]) / 2] if halfway else []
+        for sequence in (beat_frames, *shifted):
+            found = hypotheses(evidence, sequence, beats_per_bar=beats_per_bar)
+            if found:
+                readings.append(found)
+    if not readings:
+        return None
+    scores = [np.array([reading.score for reading in group]) for group in readings]
+    top = max(float(each.max()) for each in scores)
+    masses = [np.exp(each - top) for each in scores]
+    total = sum(float(mass.sum()) for mass in masses)
+    chosen = int(np.argmax([float(each.max()) for each in scores]))
+    best = int(np.argmax(scores[chosen]))
+    return MetreChoice(
+        readings[chosen][best],
+        float(masses[chosen].sum()) / total,
+        float(masses[chosen][best] / masses[chosen].sum()),
+    )
