@@ -23,6 +23,7 @@ __all__ = ["arpeggio_part", "chord_part", "counter_part", "drum_part"]
 
 _DRUM_LEVELS = {"x": 1.0, "X": 1.2, "o": 0.5, "?": 0.6}
 _CHORD_LEVELS = {"x": 1.0, "X": 1.18, "o": 0.7, "s": 0.95, "p": 1.05, "?": 0.75}
+_LEAN = 0.4  # of a voice's level: four decibels at most
 _DRUM_LENGTH_BEAT = 0.25
 _STAB_BEAT = 0.22
 _CRASH = DRUM_PITCHES["crash"]
@@ -53,14 +54,27 @@ def chord_part(
         level = _CHORD_LEVELS[step.symbol] * step.level
         for onset, end, chord in _spans(step, chords, chord_at):
             length = min(end - onset, _STAB_BEAT) if step.symbol == "s" else end - onset
+            heard = chart.heard_between(onset, end)
             pitches = voicer.voice(
                 chord,
                 _n_voices(spec, chart, step),
                 melody_pitch=_melody_pitch(chart, onset),
-                evidence=chart.heard_between(onset, end),
+                evidence=heard,
             )
-            hits += [Hit(onset, length, pitch, level, step.swings) for pitch in pitches]
+            balance = _balance(pitches, heard)
+            hits += [
+                Hit(onset, length, pitch, level * own, step.swings)
+                for pitch, own in zip(pitches, balance, strict=True)
+            ]
     return hits
+
+
+def _balance(pitches: Sequence[int], heard: NDArray[np.float64]) -> list[float]:
+    """How loud each voice is: the fingers lean on the tones that the song itself leans on."""
+    shares = np.array([heard[pitch % 12] for pitch in pitches])
+    if shares.sum() <= 0:
+        return [1.0] * len(pitches)
+    return [float(x) for x in np.clip(1.0 + _LEAN * (shares / shares.mean() - 1.0), 1 - _LEAN, 1 + _LEAN)]
 
 
 def arpeggio_part(placed: Sequence[Placed], chart: Chart, spec: RoleSpec, chord_at: ChordAt) -> list[Hit]:
