@@ -98,12 +98,12 @@ def _pitch(
         return _approach(following.bass, line)
     if symbol == "w":
         return _near(chord.bass, line) if starts_chord else _walk(chord, line)
-    if symbol == "?":  # optional notes bounce between root and fifth
-        return _near((chord.root + int(line.generator.choice([0, 7]))) % 12, line)
+    if symbol == "?" and line.pitch % 12 in chord.pitch_classes:  # one more of the same
+        return line.pitch
     if symbol == "8":
         octave = _near(chord.bass, line) + 12
         return octave if octave <= line.spec.range[1] else octave - 12
-    if symbol in "1Xox":
+    if symbol in "1Xox?":
         return _near(chord.bass, line)
     return _near(_degree(chord, symbol, line.scale), line)
 

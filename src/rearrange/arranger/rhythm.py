@@ -21,6 +21,7 @@ from rearrange.score import Role
 __all__ = ["Placed", "place", "plays_in"]
 
 _PHRASE_BARS = 4
+_LAST_BAR = -1  # of a fill or ending that another metre has spread over two bars: there it leads on
 _SOFT_FILL_ENERGY = 0.35  # below it a fill is only the second half of one
 # Share of phrases whose last bar is turned around by another alternative's bar, and of other bars that borrow
 # something from one. Human bands play 24% distinct rhythm bars (DESIGN 7); patterns alone came to 8–31% here.
@@ -98,7 +99,7 @@ def _lines_for(role: Role, bar: ChartBar, style: Style, seed: int) -> tuple[Mapp
     position = bar.bar_in_section % _PHRASE_BARS
     phrase = bar.bar_in_section // _PHRASE_BARS
     if bar.variation == "ending":
-        return _ordered(variations["ending"].alternatives, role, "ending", "", seed)[0], 0
+        return _ordered(variations["ending"].alternatives, role, "ending", "", seed)[0], _LAST_BAR
     body = _ordered(variations[bar.variation].alternatives, role, bar.variation, bar.label, seed)
     main = body[phrase % len(body)]
     generator = generator_for(seed, role, "turnaround", bar.label, bar.bar_in_section)
@@ -107,7 +108,7 @@ def _lines_for(role: Role, bar: ChartBar, style: Style, seed: int) -> tuple[Mapp
         fill = fills[phrase % len(fills)]
         if role is Role.DRUMS and bar.energy < _SOFT_FILL_ENERGY:
             return _second_half(main, fill, position), 0
-        return fill, 0
+        return fill, _LAST_BAR
     if len(body) == 1:
         return main, position
     other = body[(phrase + 1 + int(generator.integers(len(body) - 1))) % len(body)]
