@@ -3,9 +3,9 @@
     python benchmarks/recordings.py --data ../shared/data/audio [--genres 4] [--json out.json] [--only NAME]
 
 A recording's first conversion starts from nothing in a fresh process; the others reuse what was heard. Stems
-without a mixture are summed first. Columns: real-time factors (whole conversion, then by stage), peak memory, loudness and
-true peak of the result, tempo and metre heard, key, and content: chroma similarity of the arrangement to the
-notes heard (DESIGN 8). Times depend on the machine and on what else it does.
+without a mixture are summed first. Columns: real-time factors (whole conversion, then by stage), peak memory,
+loudness and true peak of the result, tempo and metre heard, key, and content: chroma similarity of the
+arrangement to the notes heard (DESIGN 8). Times depend on the machine and on what else it does.
 """
 
 import argparse

@@ -37,8 +37,8 @@ _INTRO_QUIETER, _CHORUS_LOUDER = 0.12, 0.04
 def bar_energies(levels: Floats) -> tuple[float, ...]:
     """Energy in [0, 1] of each bar from its level, relative to the song: 0.5 is its median bar.
 
-    The middle nine tenths of the bars spread over 0.1 to 0.9, or over less where the song hardly changes its level:
-    `_FLAT_DB` either way are needed to fill the range. Silence is 0.
+    The middle nine tenths of the bars spread over 0.1 to 0.9, or over less where the song hardly changes its
+    level: `_FLAT_DB` either way are needed to fill the range. Silence is 0.
 
     Parameters
     ----------
