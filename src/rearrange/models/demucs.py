@@ -5,19 +5,15 @@ A model is a name of models/index.toml, or a path: a folder that holds one Demuc
 else it has (guitar, piano) goes with the residual into `other`. Weights are pickles, as Demucs saves them:
 load only repositories that you trust.
 
-Long recordings are separated in chunks of about two and a half minutes that begin on Demucs' own grid of
-segments, with enough sound on either side that the result is that of one run over the whole; where that
-cannot be (another sample rate, random shifts) chunks are cross-faded over a second.
+Segments overlap and add up as in `apply_model`'s own split, but as a stream: the result is the same, and memory
+does not grow with the recording (unless its sample rate is not the model's: then there is a second copy).
 
 Sources: Rouard, Massa, Défossez, "Hybrid Transformers for music source separation", ICASSP 2023; the
-normalisation is that of demucs/api.py. torchaudio is not needed.
+normalisation and the shifts are those of demucs/api.py and demucs/apply.py. torchaudio is not needed.
 """
 
-import logging
 import math
-import random
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,26 +24,15 @@ from numpy.typing import NDArray
 from rearrange.audio import Audio, resample
 from rearrange.errors import ModelError, UsageError
 from rearrange.models import weights
+from rearrange.models.overlap import OverlapAdd
 from rearrange.progress import Progress, silent, span
 
 __all__ = ["demucs_blocks", "load_demucs"]
 
-logger = logging.getLogger(__name__)
-
 _HEARD = ("drums", "bass", "vocals")
-_CHUNK_S = 150.0
-_FADE_S = 1.0
 _FETCH_SHARE = 0.2  # of the progress bar, where there is something to fetch
-_SHIFT_SEED = 0x5EED  # Demucs draws its shifts from Python's global generator; ours stay reproducible
-
-
-@dataclass(frozen=True)
-class _Grid:
-    """Where chunks begin and how much they see, in samples of the mix."""
-
-    step: int
-    margin: int  # sound before and after the chunk that the model hears but whose output is not used
-    fade: int
+_MAX_SHIFT_S = 0.5  # as in apply_model
+_SHIFT_SEED = 0x5EED  # the shifts are drawn, but the same every time
 
 
 @dataclass(frozen=True)
@@ -84,35 +69,27 @@ def demucs_blocks(
     start = _FETCH_SHARE if declared and not declared.installed else 0.0
     net = load_demucs(model, progress=span(progress, 0.0, start))
     place = _device(device)
-    separating = span(progress, start, 1.0)
-    grid = _grid(net, mix.sample_rate, overlap, shifts)
-    level = _level(mix.samples)
-    starts = list(range(0, max(mix.n_samples - grid.step // 2, 1), grid.step))
-    tail: NDArray[np.float32] | None = None  # the last chunk's version of this one's first samples
-    for i, begin in enumerate(starts):
-        end = starts[i + 1] if i + 1 < len(starts) else mix.n_samples
-        seen_from = max(begin - grid.margin, 0)
-        seen = mix.samples[:, seen_from : end + grid.margin]
-        heard = _apply(
-            net,
-            Audio(seen, mix.sample_rate),
-            device=place,
-            shifts=shifts,
-            overlap=overlap,
-            level=level,
-            progress=span(separating, i / len(starts), (i + 1) / len(starts)),
-        )  # (3, channels, n)
-        offset = begin - seen_from
-        chunk = heard[..., offset : offset + end - begin]
-        if tail is not None and tail.shape[-1]:
-            rise = np.linspace(0, 1, tail.shape[-1], dtype=np.float32)
-            chunk[..., : tail.shape[-1]] *= rise
-            chunk[..., : tail.shape[-1]] += tail * (1 - rise)
-        tail = heard[..., offset + end - begin :][..., : grid.fade].copy()
-        drums, bass, vocals = chunk
-        rest = mix.samples[:, begin:end] - drums - bass - vocals
-        yield {"drums": drums, "bass": bass, "other": rest, "vocals": vocals}
-    separating(1.0, "separating")
+    heard = resample(mix, net.samplerate)
+    blocks = _heard_blocks(
+        net,
+        heard.samples,
+        device=place,
+        shifts=shifts,
+        overlap=overlap,
+        progress=span(progress, start, 1.0),
+    )
+    if mix.sample_rate != net.samplerate:
+        blocks = _resampled(blocks, net.samplerate, mix.sample_rate)
+    begin = 0
+    for block in blocks:
+        # Resampling there and back may end a sample or two off.
+        stems = block[..., : mix.n_samples - begin]
+        end = begin + stems.shape[-1]
+        yield _with_rest(stems, mix.samples[:, begin:end])
+        begin = end
+    if begin < mix.n_samples:
+        left = mix.samples[:, begin:]
+        yield _with_rest(np.zeros((len(_HEARD), *left.shape), np.float32), left)
 
 
 def load_demucs(model: str, *, progress: Progress = silent) -> Any:
@@ -214,18 +191,9 @@ def _device(wanted: str) -> str:
     return wanted
 
 
-def _grid(net: Any, sample_rate: int, overlap: float, shifts: int) -> _Grid:
-    segments = [int(net.samplerate * model.segment) for model in net.models]
-    strides = [int((1 - overlap) * segment) for segment in segments]
-    if shifts == 0 and sample_rate == net.samplerate and len(set(segments)) == 1:
-        # Every segment that touches the chunk then lies whole within what the model is given.
-        stride = strides[0]
-        margin = math.ceil(segments[0] / stride) * stride
-        return _Grid(step=max(round(_CHUNK_S * sample_rate / stride), 1) * stride, margin=margin, fade=0)
-    margin_s = max(segments) / net.samplerate + _FADE_S
-    return _Grid(
-        step=int(_CHUNK_S * sample_rate), margin=math.ceil(margin_s * sample_rate), fade=int(_FADE_S * sample_rate)
-    )
+def _with_rest(stems: NDArray[np.float32], mix: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+    drums, bass, vocals = stems
+    return {"drums": drums, "bass": bass, "other": mix - drums - bass - vocals, "vocals": vocals}
 
 
 def _level(samples: NDArray[np.float32]) -> _Level:
@@ -239,60 +207,84 @@ def _level(samples: NDArray[np.float32]) -> _Level:
     return _Level(mean, math.sqrt(max(squares / samples.shape[1] - mean**2, 0.0)))
 
 
-def _apply(
+def _heard_blocks(
     net: Any,
-    mix: Audio,
+    samples: NDArray[np.float32],
     *,
     device: str,
     shifts: int,
     overlap: float,
-    level: _Level,
     progress: Progress,
-) -> NDArray[np.float32]:
-    """Run the model over a chunk; return drums, bass and vocals, (3, channels, n), at the mix's rate."""
-    import torch
-    from demucs.apply import apply_model
+) -> Iterator[NDArray[np.float32]]:
+    """Yield consecutive blocks of drums, bass and vocals, (3, channels, n), at the model's rate."""
+    n_samples = samples.shape[1]
+    n_segment = int(net.samplerate * min(model.segment for model in net.models))
+    stride = max(int((1 - overlap) * n_segment), 1)
+    rng = np.random.default_rng(_SHIFT_SEED)
+    delays = rng.integers(0, int(_MAX_SHIFT_S * net.samplerate), size=shifts, endpoint=True) if shifts else [0]
+    level = _level(samples)
+    net.to(device)  # once: apply_model would move each model of a bag there and back for every segment
 
-    heard = resample(mix, net.samplerate)
-    tensor = (torch.from_numpy(np.ascontiguousarray(heard.samples)) - level.mean) / (level.std + 1e-8)
-    alone = net.audio_channels == 1 or mix.channels > 2  # each channel for itself
+    def hear(offset: int) -> NDArray[np.float32]:
+        return _apply(net, samples, offset, n_segment=n_segment, level=level, device=device)
+
+    runs = [OverlapAdd(hear, start=-int(delay), n_segment=n_segment, stride=stride) for delay in delays]
+    for begin in range(0, n_samples, stride):
+        end = min(begin + stride, n_samples)
+        block = sum(run.take(begin, end) for run in runs) / np.float32(len(runs))
+        yield np.asarray(block, np.float32)
+        progress(end / n_samples, "separating")
+
+
+def _apply(
+    net: Any,
+    samples: NDArray[np.float32],
+    offset: int,
+    *,
+    n_segment: int,
+    level: _Level,
+    device: str,
+) -> NDArray[np.float32]:
+    """Run the model over the segment at `offset`; return drums, bass and vocals, (3, channels, n)."""
+    import torch
+    from demucs.apply import TensorChunk, apply_model
+
+    # What lies before and after the segment too: Demucs fills up a short last segment with it.
+    first = max(offset - n_segment, 0)
+    around = np.pad(samples[:, first : offset + 2 * n_segment], ((0, 0), (max(-offset, 0), 0)))
+    channels = samples.shape[0]
+    tensor = torch.from_numpy((around - level.mean) / (level.std + 1e-8)).to(torch.float32)
+    alone = net.audio_channels == 1 or channels > 2  # each channel for itself
     batch = tensor[:, None] if alone else tensor[None]
     batch = batch.expand(batch.shape[0], net.audio_channels, -1)  # (batch, audio_channels, n)
-    n_runs = len(net.models) * max(shifts, 1)
-
-    def report(state: dict[str, Any]) -> None:
-        run = state["model_idx_in_bag"] * max(shifts, 1) + state["shift_idx"]
-        within = min(state["segment_offset"] / max(heard.n_samples, 1), 1.0)
-        progress(min((run + within) / n_runs, 1.0), "separating")
-
     try:
-        with _reproducible_shifts():
-            out = apply_model(net, batch, shifts=shifts, overlap=overlap, device=device, callback=report)
+        chunk: Any = TensorChunk(batch, max(offset, 0) - first, n_segment)  # type: ignore[no-untyped-call]
+        out = apply_model(net, chunk, shifts=0, split=False, device=device).cpu()
     except (RuntimeError, MemoryError) as exc:
         cause = " ".join(str(exc).split())[:200]
         if isinstance(exc, torch.OutOfMemoryError | MemoryError) or "allocate memory" in cause:
             raise ModelError(f"not enough memory on {device}", "--device cpu, or --separator spectral") from exc
         raise ModelError(f"Demucs fails on {device}: {cause}") from exc
     out = out[:, [net.sources.index(name) for name in _HEARD]]  # (batch, 3, audio_channels, n)
-    out *= level.std  # the mean, a constant offset, stays in `other`
-    stems = out.mean(dim=2).transpose(0, 1) if mix.channels != net.audio_channels else out[0]
-    array: NDArray[np.float32] = stems.contiguous().numpy()
-    if mix.sample_rate != net.samplerate:
-        array = np.stack([_fit(Audio(stem, net.samplerate), mix) for stem in array])
-    return array
+    stems = out[0] if channels == net.audio_channels else out.mean(dim=2).transpose(0, 1)
+    heard: NDArray[np.float32] = stems.numpy() * np.float32(level.std)  # the mean stays in `other`
+    return heard
 
 
-def _fit(stem: Audio, mix: Audio) -> NDArray[np.float32]:
-    """Return `stem` at the rate and length of `mix`: resampling there and back may end a sample off."""
-    back = resample(stem, mix.sample_rate).samples[:, : mix.n_samples]
-    return np.pad(back, ((0, 0), (0, mix.n_samples - back.shape[1])))
+def _resampled(
+    blocks: Iterator[NDArray[np.float32]], from_rate: int, to_rate: int
+) -> Iterator[NDArray[np.float32]]:
+    """Resample a stream of blocks (3, channels, n)."""
+    import soxr
 
-
-@contextmanager
-def _reproducible_shifts() -> Iterator[None]:
-    before = random.getstate()
-    random.seed(_SHIFT_SEED)
-    try:
-        yield
-    finally:
-        random.setstate(before)
+    stream: Any = None
+    shape: tuple[int, ...] = ()
+    for block in blocks:
+        if stream is None:
+            shape = block.shape[:-1]
+            stream = soxr.ResampleStream(from_rate, to_rate, math.prod(shape), dtype="float32")
+        rows = np.ascontiguousarray(block.reshape(-1, block.shape[-1]).T)
+        yield stream.resample_chunk(rows).T.reshape(*shape, -1)
+    if stream is not None:
+        rest = stream.resample_chunk(np.zeros((0, math.prod(shape)), np.float32), last=True)
+        yield rest.T.reshape(*shape, -1)
