@@ -3,6 +3,7 @@
 import errno
 import inspect
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -314,6 +315,28 @@ def test_a_song_becomes_another(cli: Cli, band_wav: Path) -> None:
     first_bytes = midi.read_bytes()
     assert cli("convert", band_wav, "-g", "rock", "--from", "arrange").code == 0
     assert midi.read_bytes() == first_bytes  # the same seed gives the same notes
+
+
+@pytest.mark.slow
+def test_signals_in_every_stage_and_a_last_run_that_completes(cli: Cli, band_wav: Path) -> None:
+    """Real signals to a real process: Ctrl-C in each stage, or a kill, and the work goes on from there."""
+    command = [sys.executable, "-m", "rearrange", "convert", str(band_wav), "-g", "rock"]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    for stage in ("separate", "transcribe", "analyse", "arrange", "render", "mix"):
+        for sent, code in ((signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)):
+            with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
+                assert process.stderr is not None
+                while (line := process.stderr.readline()) != f"{stage} ...\n":
+                    assert line, f"{stage} was never reached"
+                process.send_signal(sent)
+                rest = process.stderr.read()
+            assert process.returncode == code
+            assert "Traceback" not in rest
+            assert not Path("Bänd.rock.wav").exists()
+    result = cli("convert", band_wav, "-g", "rock", "--json").json
+    assert [name for name, item in result["stages"].items() if item["because"] != "up to date"] == ["mix"]
+    assert not list(Path().rglob("*.part*"))
+    assert not list(Path().rglob("edited"))
 
 
 @pytest.mark.slow

@@ -15,11 +15,10 @@ import click
 
 from rearrange import __version__
 from rearrange.commands import catalogue, convert, diagnosis, exports, preview, single
-from rearrange.errors import RearrangeError
+from rearrange.commands.console import Interrupt
+from rearrange.errors import CancelledError, RearrangeError
 
 __all__ = ["main"]
-
-_STOPPED = 130  # what a shell reports for a program that Ctrl-C ended
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -50,39 +49,47 @@ _with_a_genre_that_exists(rearrange, _names[len(_names) // 2] if _names else "NA
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and leave the process with its exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    try:
-        code = rearrange.main(given, prog_name="rearrange", standalone_mode=False)
-        sys.exit(code if isinstance(code, int) else 0)  # a number where a command, or --help, asked to exit
-    except (KeyboardInterrupt, click.Abort):
-        _fail("cancelled", "stopped", "what was finished is kept; run the same command again to go on", given)
-        sys.exit(_STOPPED)
-    except click.ClickException as exc:
+    with Interrupt.watched():
+        try:
+            code = rearrange.main(given, prog_name="rearrange", standalone_mode=False)
+        except BaseException as exc:
+            if isinstance(exc, SystemExit) or (
+                os.environ.get("REARRANGE_TRACEBACK") and isinstance(exc, Exception)
+            ):
+                raise
+            code = _failed(exc, given)
+    sys.exit(code if isinstance(code, int) else 0)  # a number where a command, or --help, asked to exit
+
+
+def _failed(exc: BaseException, given: Sequence[str]) -> int:
+    """Say what went wrong, and return the exit code."""
+    if Interrupt.seen or isinstance(exc, KeyboardInterrupt | click.Abort | CancelledError):
+        _say("cancelled", "stopped", "what was finished is kept; run the same command again to go on", given)
+        return CancelledError.exit_code
+    if isinstance(exc, RearrangeError):
+        _say(exc.code, exc.message, exc.hint, given)
+        return exc.exit_code
+    if isinstance(exc, click.ClickException):
         context = getattr(exc, "ctx", None)
         hint = f"see {context.command_path} --help" if context is not None else ""
-        _fail("usage", exc.format_message(), hint, given)
-        sys.exit(exc.exit_code)
-    except RearrangeError as exc:
-        _fail(exc.code, exc.message, exc.hint, given)
-        sys.exit(exc.exit_code)
-    except BrokenPipeError:  # whoever read our output has gone, e.g. `| head`
+        _say("usage", exc.format_message(), hint, given)
+        return exc.exit_code
+    if isinstance(exc, BrokenPipeError):  # whoever read our output has gone, e.g. `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
-    except OSError as exc:
+        return 1
+    if isinstance(exc, OSError):
         where = f"{exc.filename}: " if exc.filename else ""
-        _fail("system", f"{where}{exc.strerror or exc}", "", given)
-        sys.exit(1)
-    except MemoryError:
-        _fail("memory", "there is not enough memory", "close other programs, or convert a shorter song", given)
-        sys.exit(1)
-    except Exception as exc:
-        if os.environ.get("REARRANGE_TRACEBACK"):
-            raise
-        hint = "this is a mistake in rearrange; REARRANGE_TRACEBACK=1 shows where"
-        _fail("internal", f"{type(exc).__name__}: {exc}", hint, given)
-        sys.exit(1)
+        _say("system", f"{where}{exc.strerror or exc}", "", given)
+        return 1
+    if isinstance(exc, MemoryError):
+        _say("memory", "there is not enough memory", "close other programs, or convert a shorter song", given)
+        return 1
+    hint = "this is a mistake in rearrange; REARRANGE_TRACEBACK=1 shows where"
+    _say("internal", f"{type(exc).__name__}: {exc}", hint, given)
+    return 1
 
 
-def _fail(code: str, message: str, hint: str, given: Sequence[str]) -> None:
+def _say(code: str, message: str, hint: str, given: Sequence[str]) -> None:
     """One line on stderr; with --json also an object on stdout."""
     if "--json" in given:
         click.echo(json.dumps({"error": {"code": code, "message": message, "hint": hint}}))

@@ -6,18 +6,47 @@ Progress and notes go to stderr; stdout carries results only, so that they can b
 import json
 import logging
 import shutil
+import signal
 import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from types import FrameType
 from typing import TextIO
 
 import click
 
-__all__ = ["Console", "show_json"]
+from rearrange.errors import CancelledError
+
+__all__ = ["Console", "Interrupt", "show_json"]
 
 _BAR_WIDTH = 24
 _REDRAW_S = 0.1
+
+
+class Interrupt:
+    """Ctrl-C, remembered: a library that swallows it, or makes another error of it, does not go on for long.
+
+    While the context lasts, SIGINT raises KeyboardInterrupt, as ever, and sets `seen`; the next progress report
+    then stops the work.
+    """
+
+    seen = False
+
+    @classmethod
+    @contextmanager
+    def watched(cls) -> Iterator[None]:
+        cls.seen = False
+        before = signal.signal(signal.SIGINT, cls._handle)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before or signal.SIG_DFL)
+
+    @classmethod
+    def _handle(cls, number: int, frame: FrameType | None) -> None:
+        cls.seen = True
+        raise KeyboardInterrupt
 
 
 class Console:
@@ -29,9 +58,17 @@ class Console:
         self._drawn_at = 0.0
         self._shown = ""  # the bar's text on a terminal, the last stage elsewhere
         self._prefix = ""
+        self._noted: set[str] = set()
 
     def __call__(self, fraction: float, message: str) -> None:
-        """Report progress; `message` is `stage: what it does`."""
+        """Report progress; `message` is `stage: what it does`.
+
+        Raises
+        ------
+        CancelledError : Ctrl-C has been pressed.
+        """
+        if Interrupt.seen:
+            raise CancelledError("stopped")
         if self._is_terminal:
             now = time.monotonic()
             if now - self._drawn_at < _REDRAW_S and fraction < 1.0:
@@ -53,7 +90,10 @@ class Console:
         self._stream.flush()
 
     def note(self, text: str) -> None:
-        """Print a line above the bar."""
+        """Print a line above the bar, once."""
+        if f"{self._prefix}{text}" in self._noted:
+            return
+        self._noted.add(f"{self._prefix}{text}")
         bar = self._shown
         self.clear()
         self._stream.write(f"{self._prefix}{text}\n")

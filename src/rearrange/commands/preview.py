@@ -10,6 +10,7 @@ import click
 from rearrange.commands import options
 from rearrange.commands.console import Console, show_json
 from rearrange.errors import UsageError
+from rearrange.progress import Progress, span
 
 if TYPE_CHECKING:  # the pipeline loads numpy, which --help does without
     from rearrange.pipeline.song import Song
@@ -69,8 +70,9 @@ def preview(
             stems, timeline = heard.workspace.read_stems(), heard.workspace.read_score().timeline
             kept = kept_excerpt(arrangement, chosen_bars, stems, timeline)
         fonts = soundfonts or (_font_before(heard),)
-        for font in fonts:
-            sound = play(part, heard.to_play.mix, RenderSettings(font), MixSettings(), kept=kept, progress=console)
+        for number, font in enumerate(fonts):
+            share = span(_named(console), number / len(fonts), (number + 1) / len(fonts))
+            sound = play(part, heard.to_play.mix, RenderSettings(font), MixSettings(), kept=kept, progress=share)
             path = _output(heard, output, font if len(fonts) > 1 else None)
             write_audio(path, sound)
             made.append({"output": str(path), "soundfont": font, "duration_s": round(sound.duration_s, 2)})
@@ -79,6 +81,10 @@ def preview(
         return
     for item in made:
         click.echo(f"made        {click.format_filename(str(item['output']))}")
+
+
+def _named(console: Console) -> Progress:
+    return lambda fraction, message: console(fraction, f"preview: {message}")
 
 
 @contextmanager

@@ -7,6 +7,7 @@ what it gives. Figures (plain numbers and names) are kept in the stage's record 
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -65,9 +66,10 @@ def _analyse(song: Song, settings: analyse.AnalyseSettings, progress: Progress) 
         score = analyse.analyse(file.performance, None, settings, timeline=file.timeline, progress=progress)
     else:
         performance = song.workspace.read_performance()
-        sound = read_audio(song.path, sample_rate=SAMPLE_RATE, progress=span(progress, 0.0, _READING_SHARE))
+        reading = span(progress, 0.0, _READING_SHARE)
+        sound = read_audio(song.path, sample_rate=analyse.ANALYSIS_RATE_HZ, mono=True, progress=reading)
         score = analyse.analyse(performance, sound, settings, progress=span(progress, _READING_SHARE, 1.0))
-    song.workspace.write_score(score)
+    song.workspace.write_score(replace(score, title=song.source.title))
     timeline = score.timeline
     return {
         "tempo_bpm": round(timeline.mean_tempo_bpm, 2),
