@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rearrange.arranger.groove import Hit, generator_for, play, swing_offset, swung, without_overlaps
+from rearrange.arranger.groove import Hit, generator_for, play, swing_offset, swung, unswung, without_overlaps
 from rearrange.genre import Groove, GroovePoint
 from rearrange.score import Note, Role, Timeline
 
@@ -34,6 +34,12 @@ def test_swing_keeps_order_and_the_beat(onset: float, ratio: float, unit: float)
     assert swung(onset, groove) <= swung(onset + 0.01, groove) + 1e-9
     assert swung(np.floor(onset), groove) == pytest.approx(np.floor(onset))
     assert 0 <= swung(onset, groove) - onset <= unit
+
+
+@given(st.floats(0, 63), st.floats(1, 3))
+def test_unswung_takes_swing_out_again(onset: float, ratio: float) -> None:
+    groove = Groove(ratio, 0.5, 0, 0, (), {})
+    assert unswung(swung(onset, groove), ratio) == pytest.approx(onset, abs=1e-6)
 
 
 def test_triplet_swing_puts_the_offbeat_on_the_third_triplet() -> None:

@@ -14,7 +14,7 @@ import numpy as np
 from rearrange.genre import Groove
 from rearrange.score import Note, Role, Timeline, sorted_notes
 
-__all__ = ["Hit", "generator_for", "play", "swing_offset", "swung", "without_overlaps"]
+__all__ = ["Hit", "generator_for", "play", "swing_offset", "swung", "unswung", "without_overlaps"]
 
 # A human player's timing errors are bounded: beyond two standard deviations a take is played again.
 _MAX_DEVIATION = 2.0
@@ -64,6 +64,15 @@ def swing_offset(position_beat: float, ratio: float) -> float:
     if position_beat < 0.5:
         return position_beat * 2 * middle - position_beat
     return middle + (position_beat - 0.5) * 2 * (1 - middle) - position_beat
+
+
+def unswung(onset_beat: float, ratio: float) -> float:
+    """The straight position of an onset played with eighth-note swing of that ratio; undoes `swing_offset`."""
+    beat, within = divmod(onset_beat, 1.0)
+    middle = ratio / (1 + ratio)
+    if within < middle:
+        return beat + 0.5 * within / middle
+    return beat + 0.5 + 0.5 * (within - middle) / (1 - middle)
 
 
 def swung(onset_beat: float, groove: Groove, amount: float = 1.0) -> float:

@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from rearrange.arranger.bass import scale_classes
-from rearrange.arranger.groove import swung, without_overlaps
+from rearrange.arranger.groove import swung, unswung, without_overlaps
 from rearrange.genre import Groove, Melody, RoleSpec
 from rearrange.score import Key, Note, Timeline, sorted_notes
 
@@ -19,6 +19,7 @@ __all__ = ["doubled", "melody_line"]
 # At rhythm 1 a tune may swing and lag by a fifth of a beat; at 0.5 it stays within a tenth, so that it is still
 # the same tune to a listener (and to the melody metric, which allows an eighth).
 _FREEDOM_BEAT = 0.2
+_HARDLY_SWUNG = 1.15
 _GRACE_BEAT = 0.09
 _SHORTEST_ORNAMENTED_BEAT = 0.7
 _PHRASE_GAP_BEAT = 1.0
@@ -34,6 +35,7 @@ def melody_line(
     *,
     key: Key,
     timeline: Timeline,
+    song_swing: float,
     beat_ratio: float,
     rhythm: float,
     ornament: float,
@@ -44,6 +46,7 @@ def melody_line(
     Parameters
     ----------
     notes : monophonic, in the arrangement's beats
+    song_swing : long:short ratio of the notes' own eighths
     beat_ratio : beats of the arrangement per beat of the song
     rhythm : 0 to 1: how far swing and delay may move a note, up to `_FREEDOM_BEAT`
     ornament : 0 (none) to 1 (as many as the genre file says)
@@ -55,7 +58,7 @@ def melody_line(
     for i, note in enumerate(notes):
         pitch = _into(note.pitch + shift, spec.range)
         late = delay_ms / 1000 * timeline.tempo_bpm(note.onset_beat) / 60
-        late += _swung_note(note.onset_beat, groove, 1.0) - note.onset_beat
+        late += _reswung(note.onset_beat, song_swing, groove) - note.onset_beat
         onset = note.onset_beat + float(np.clip(late, -freedom_beat, freedom_beat))
         following = notes[i + 1] if i + 1 < len(notes) else None
         end = note.onset_beat + note.duration_beat
@@ -112,12 +115,12 @@ def _excess(ornament: float) -> float:
     return max(2 * ornament - 1.0, 0.0)
 
 
-def _swung_note(onset_beat: float, groove: Groove, amount: float) -> float:
-    """Swing for a note with its own timing: triplet positions are left where they are."""
+def _reswung(onset_beat: float, song_swing: float, groove: Groove) -> float:
+    """A note of the song's own feel in the genre's: its swing taken out, the groove's put in; triplets stay."""
     within = onset_beat % 1.0
-    if min(abs(within - 1 / 3), abs(within - 2 / 3)) < 0.04:
+    if song_swing < _HARDLY_SWUNG and min(abs(within - 1 / 3), abs(within - 2 / 3)) < 0.04:
         return onset_beat
-    return swung(onset_beat, groove, amount)
+    return swung(unswung(onset_beat, song_swing), groove)
 
 
 def _ornamented(

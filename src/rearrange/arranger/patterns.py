@@ -186,6 +186,7 @@ def _melody_tracks(own: Track, session: Session) -> list[Track]:
         session.style.groove,
         key=session.score.key,
         timeline=session.timeline,
+        song_swing=session.score.swing if session.beat_ratio == 1 else 1.0,  # in other beats it is not eighths
         beat_ratio=session.beat_ratio,
         rhythm=dials.rhythm,
         ornament=dials.ornament,
