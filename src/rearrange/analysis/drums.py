@@ -1,13 +1,13 @@
 """A drum transcriber without a network: kick, snare, hats, toms and cymbals from a drum stem.
 
 `analysis/attacks.py` says how much each drum is struck at any time. Here its peaks become strokes, if the
-sound rises and falls like something struck; strokes that another drum explains are dropped; the tails of
-the bright ones tell closed hat, open hat, ride and crash apart.
+sound rises and falls like something struck; strokes that another drum explains are dropped, and what leaked
+in from other stems. `analysis/kit.py` names them.
 
 Conventions: mono at SAMPLE_RATE, full scale ±1; times in seconds; General MIDI percussion pitches.
 
-Limits: strokes softer than a fifth of a drum's usual stroke are missed; a hat under a snare is a guess; ride
-and open hat are told apart by use, not by sound; hand drums become toms. To be replaced by a trained network.
+Limits: strokes softer than a fifth of a drum's usual stroke are missed; a hat under a snare is a guess; most
+toms are taken for snares or kicks. To be replaced by a trained network.
 
 Source: ours; every threshold says where it comes from.
 """
@@ -19,7 +19,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rearrange.analysis.attacks import (
-    BRIGHT_BANDS,
     FRAME_RATE_HZ,
     HAT,
     KICK,
@@ -29,14 +28,12 @@ from rearrange.analysis.attacks import (
     SKIN_BANDS,
     SNARE,
     TOM,
-    UPPER_BANDS,
-    WIRE_BANDS,
     attacks,
-    band_centres_hz,
     band_spectrogram,
     decompose,
 )
 from rearrange.analysis.decoding import peak_position
+from rearrange.analysis.kit import Stroke, kit_pitches
 from rearrange.analysis.notes import LevelCurve
 from rearrange.score import NoteEvent
 
@@ -44,22 +41,19 @@ __all__ = ["SAMPLE_RATE", "DrumLimits", "drum_hits", "without_leakage"]
 
 FloatArray = NDArray[np.float32]
 
-# General MIDI percussion.
-BASS_DRUM, ACOUSTIC_SNARE, CLOSED_HAT, OPEN_HAT, CRASH, RIDE = 36, 38, 42, 46, 49, 51
-LOW_TOM, MID_TOM, HIGH_TOM = 45, 47, 50
 HIT_DURATION_S = 0.1  # nominal: a drum's note has no end of its own
 
 # Strokes are measured against the 75th percentile of those nearby: the median is leakage where a drum plays
 # little, the maximum is an accent. Anything from 65 to 90 does.
 STRONG_PERCENTILE = 75
 
-# How a cymbal rings, in dB lost after 100 ms: closed hats 10 to 28, open ones 2 to 7; crashes nothing, and less
-# than 6 after 300 ms (recorded and General MIDI kits).
-CLOSED_LOSS_DB = 9.0
-CRASH_LOSS_DB = 6.0
+# Where a drum does not play, its strongest peaks are the others' remains: its strong stroke is at least this
+# share of the kit's (-16 dB; hats are softer than skins: -26 dB).
+FAINTEST_SKIN = 0.15
+FAINTEST_HAT = 0.05
 
-# A stroke taken for a snare's with less than this share of the usual snare's wires is a tom's.
-TOM_WIRES = 0.33
+# Frames whose windows reach past the end hear it as a stroke.
+CUT_FRAMES = 3
 
 # By how much the upper quartile of strokes stands out from all the other stems together: 0.4 to 13 dB where
 # there are drums, -16 to -1.5 dB where there are none (nine recordings and 27 renders, `spectral` separator).
@@ -90,16 +84,6 @@ class DrumLimits:
     adaptation: float = 0.5
 
 
-@dataclass(frozen=True, slots=True)
-class _Hit:
-    """A stroke: frame of its peak, which template, its attack, and that as a share of strong strokes nearby."""
-
-    frame: int
-    drum: int
-    attack: float
-    share: float
-
-
 def drum_hits(samples: FloatArray, limits: DrumLimits = DrumLimits()) -> tuple[NoteEvent, ...]:
     """Transcribe a drum stem.
 
@@ -124,12 +108,10 @@ def drum_hits(samples: FloatArray, limits: DrumLimits = DrumLimits()) -> tuple[N
         return ()
     shapes, gains = decompose(rises, limits.adaptation)
     hits = [
-        hit
-        for drum in (KICK, SNARE, HAT, TOM)
-        for hit in _strokes(gains[:, drum], bands @ shapes[:, drum], drum, limits)
+        hit for drum in (KICK, SNARE, HAT, TOM) for hit in _strokes(gains, bands @ shapes[:, drum], drum, limits)
     ]
-    hits = _without_crosstalk(hits, gains, limits)
-    pitches = _pitches(hits, bands, rises)
+    hits = _without_crosstalk(hits, gains, bands, limits)
+    pitches = kit_pitches(hits, bands, rises)
     explained = gains[:, :OTHER].sum(axis=1) / np.maximum(gains.sum(axis=1), 1e-9)
     events = [
         NoteEvent(
@@ -172,13 +154,15 @@ def without_leakage(hits: Sequence[NoteEvent], drums: LevelCurve, others: LevelC
     )
 
 
-def _strokes(gain: FloatArray, level: FloatArray, drum: int, limits: DrumLimits) -> list[_Hit]:
+def _strokes(gains: FloatArray, level: FloatArray, drum: int, limits: DrumLimits) -> list[Stroke]:
     """Strokes of one drum: peaks of its gain, where its bands' level rises and falls like something struck."""
     from scipy.ndimage import maximum_filter1d
 
+    gain = gains[:, drum]
     reach = round(limits.min_interval_s * FRAME_RATE_HZ)
     highest = maximum_filter1d(gain, 2 * reach + 1)
     frames = np.flatnonzero((gain == highest) & (gain > 1e-5))
+    frames = frames[frames < len(gain) - CUT_FRAMES]
     before_frames = frames - round(0.04 * FRAME_RATE_HZ)
     before = np.where(before_frames < 0, 0.0, level[np.maximum(before_frames, 0)])
     after = level[np.minimum(frames + round(0.08 * FRAME_RATE_HZ), len(level) - 1)]
@@ -189,9 +173,11 @@ def _strokes(gain: FloatArray, level: FloatArray, drum: int, limits: DrumLimits)
     if len(frames) == 0:
         return []
     heights = gain[frames]
-    share = heights / _strong_stroke(frames, heights)
+    kit = float(np.percentile(gains.sum(axis=1), 99.5))  # one frame in a second is above it
+    faintest = kit * (FAINTEST_HAT if drum == HAT else FAINTEST_SKIN)
+    share = heights / np.maximum(_strong_stroke(frames, heights), faintest)
     return [
-        _Hit(int(frame), drum, float(height), float(part))
+        Stroke(int(frame), drum, float(height), float(part))
         for frame, height, part in zip(frames, heights, share, strict=True)
         if part >= limits.threshold
     ]
@@ -217,27 +203,45 @@ def _strong_stroke(frames: NDArray[np.intp], heights: FloatArray) -> FloatArray:
 
 # Whose attack another drum's is mistaken for, when both are hit at once: the snare's wires for a hat, its
 # head for a kick, the kick's skin for a snare.
-_SHADOWS = {HAT: (SNARE,), KICK: (SNARE,), SNARE: (KICK,), TOM: (KICK, SNARE)}
+_SHADOWS = {HAT: (SNARE,), KICK: (SNARE,), SNARE: (KICK,), TOM: (SNARE,)}
 _SIMULTANEOUS_FRAMES = 5  # 25 ms
 
 
-def _without_crosstalk(hits: Sequence[_Hit], gains: FloatArray, limits: DrumLimits) -> list[_Hit]:
-    """Drop the weak hits that another drum's stroke explains, and toms that are not the main thing struck."""
+def _without_crosstalk(
+    hits: Sequence[Stroke], gains: FloatArray, bands: FloatArray, limits: DrumLimits
+) -> list[Stroke]:
+    """Drop the weak hits that another drum's stroke explains, and toms or kicks that are the other of the two."""
     ordered = sorted(hits, key=lambda hit: (hit.frame, hit.drum))
     frames = np.array([hit.frame for hit in ordered])
-    kept: list[_Hit] = []
+    kept: list[Stroke] = []
     for hit in ordered:
         around = slice(max(hit.frame - _SIMULTANEOUS_FRAMES, 0), hit.frame + _SIMULTANEOUS_FRAMES + 1)
-        if hit.drum == TOM and hit.attack < gains[around, :TOM].max(axis=0).sum():
-            continue
+        struck = gains[around].max(axis=0)
         first, last = np.searchsorted(frames, (around.start, around.stop))
         shadows = [other for other in ordered[first:last] if other.drum in _SHADOWS[hit.drum]]
-        if hit.drum == TOM and shadows:
-            continue  # kick or snare are far more common, and have something of a tom in them
         if any(other.share > hit.share for other in shadows) and hit.share < limits.shadowed_threshold:
+            continue
+        if hit.drum in (KICK, TOM) and (hit.drum == TOM) != _is_tom(struck, bands[hit.frame :]):
             continue
         kept.append(hit)
     return kept
+
+
+def _is_tom(struck: FloatArray, bands: FloatArray) -> bool:
+    """Whether a stroke is a tom's rather than a kick's.
+
+    Parameters
+    ----------
+    struck : (5,) the gains at the stroke
+    bands : (n_frames, 23) from the stroke on
+
+    A tom outweighs kick, snare and hat together, and keeps its pitch; many a kick starts as high as a tom, but
+    lies below 86 Hz after 70 ms. Kicks are far more common, so a tom must also outweigh the kick by three.
+    """
+    if struck[TOM] < max(struck[:TOM].sum(), 3.0 * struck[KICK]):
+        return False
+    settled = bands[min(round(0.07 * FRAME_RATE_HZ), len(bands) - 1)]
+    return bool(settled[0] < settled[SKIN_BANDS].max())
 
 
 def _onset_s(bands: FloatArray, shape: FloatArray, frame: int) -> float:
@@ -245,83 +249,9 @@ def _onset_s(bands: FloatArray, shape: FloatArray, frame: int) -> float:
     first = max(frame - RISE_FRAMES - 1, 0)
     level = bands[first : frame + 3] @ shape
     slope = np.diff(level, prepend=np.float32(0.0) if first == 0 else level[:1])
-    return (first + peak_position(slope, int(slope.argmax())) - 0.5) / FRAME_RATE_HZ
+    return max(first + peak_position(slope, int(slope.argmax())) - 0.5, 0.0) / FRAME_RATE_HZ
 
 
 def _velocity(share: float) -> int:
     """Velocity of a stroke: 100 for a strong one, and 12 dB are a factor of two (General MIDI 2)."""
     return int(np.clip(round(100.0 * share**0.5), 20, 127))
-
-
-def _pitches(hits: Sequence[_Hit], bands: FloatArray, rises: FloatArray) -> list[int]:
-    """Which General MIDI drum each hit is."""
-    snares = [hit for hit in hits if hit.drum == SNARE]
-    wires = _wires(snares, rises)
-    usual_wires = float(np.percentile(wires, STRONG_PERCENTILE)) if len(wires) else 0.0
-    wireless = {hit for hit, part in zip(snares, wires, strict=True) if part < TOM_WIRES * usual_wires}
-    cymbals = _cymbals([hit for hit in hits if hit.drum == HAT], bands)
-    pitches: list[int] = []
-    for hit in hits:
-        if hit.drum == HAT:
-            pitches.append(cymbals[hit.frame])
-        elif hit.drum == TOM or hit in wireless:
-            pitches.append(_tom(rises[hit.frame]))
-        else:
-            pitches.append(BASS_DRUM if hit.drum == KICK else ACOUSTIC_SNARE)
-    return pitches
-
-
-def _wires(hits: Sequence[_Hit], rises: FloatArray) -> NDArray[np.float64]:
-    """Share of each attack that lies where a snare's wires are."""
-    found = [rises[hit.frame, WIRE_BANDS].sum() / max(float(rises[hit.frame].sum()), 1e-9) for hit in hits]
-    return np.array(found, dtype=np.float64)
-
-
-def _tom(rise: FloatArray) -> int:
-    """Low, middle or high tom, by the centre of its skin's attack."""
-    skin = rise[SKIN_BANDS]
-    centre_hz = float(skin @ band_centres_hz()[SKIN_BANDS]) / max(float(skin.sum()), 1e-9)
-    return LOW_TOM if centre_hz < 140.0 else MID_TOM if centre_hz < 190.0 else HIGH_TOM
-
-
-def _cymbals(hats: Sequence[_Hit], bands: FloatArray) -> dict[int, int]:
-    """Pitch of each bright hit, by frame, from how it rings.
-
-    Closed: gone 9 dB within 100 ms (measured: closed hats lose 10 to 28 dB, open ones 2 to 7, crashes nothing),
-    or struck again too soon to tell. Crash: as strong at 3 kHz as above, and not 6 dB down after 300 ms. Ride:
-    rings stroke after stroke, where a hat would be closed between. Else open.
-    """
-    bright_db = _band_level_db(bands[:, BRIGHT_BANDS])
-    upper_db = _band_level_db(bands[:, UPPER_BANDS])
-    frames = sorted(hit.frame for hit in hats)
-    ringing: list[int] = []
-    pitches: dict[int, int] = {}
-    for i, frame in enumerate(frames):
-        limit = frames[i + 1] - 3 if i + 1 < len(frames) else len(bands) - 1
-        after = min(frame + round(0.1 * FRAME_RATE_HZ), limit, len(bands) - 1)
-        peak = bright_db[frame : frame + 3].max()
-        later = min(frame + round(0.3 * FRAME_RATE_HZ), len(bands) - 1)
-        before_db = bright_db[max(frame - 10, 0)]
-        lost_db = (peak - bright_db[after]) * 0.1 * FRAME_RATE_HZ / max(after - frame, 1)
-        too_soon = after - frame < 0.06 * FRAME_RATE_HZ
-        if too_soon or lost_db > CLOSED_LOSS_DB or bright_db[after] < before_db + 3.0:
-            pitches[frame] = CLOSED_HAT
-        elif upper_db[frame : frame + 3].max() > peak - 1.0 and peak - bright_db[later] < CRASH_LOSS_DB:
-            pitches[frame] = CRASH
-        else:
-            pitches[frame] = OPEN_HAT
-            ringing.append(frame)
-    return pitches | _rides(np.array(ringing), np.array(frames))
-
-
-def _rides(ringing: NDArray[np.intp], frames: NDArray[np.intp]) -> dict[int, int]:
-    """Of the ringing hits those that keep time: most of the bright hits within two seconds ring too."""
-    reach = 2.0 * FRAME_RATE_HZ
-    alike = np.searchsorted(ringing, ringing + reach) - np.searchsorted(ringing, ringing - reach)
-    all_hits = np.searchsorted(frames, ringing + reach) - np.searchsorted(frames, ringing - reach)
-    keeps_time = (alike >= 5) & (alike > 0.7 * all_hits)
-    return dict.fromkeys(ringing[keeps_time].tolist(), RIDE)
-
-
-def _band_level_db(bands: FloatArray) -> FloatArray:
-    return np.asarray(10.0 * np.log10(np.einsum("ij,ij->i", bands, bands) + 1e-12), dtype=np.float32)

@@ -135,19 +135,20 @@ def _notes_of_path(path: NDArray[np.int16], acts: Activations, limits: LineLimit
         if column < 0:
             continue
         guard = round(limits.min_duration_s * rate)
-        again = np.flatnonzero(starts[first + guard : stop - guard, column]) + first + guard
+        again = np.flatnonzero(starts[first + guard : max(stop - guard, 0), column]) + first + guard
         bounds = [first, *again.tolist(), stop]
         for start, next_start in pairwise(bounds):
-            end = start + sounding_frames(acts.frames[start:next_start, column])
-            if (end - start) / rate < limits.min_duration_s:
-                continue
+            end_s = (start + sounding_frames(acts.frames[start:next_start, column])) / rate
             nearby = slice(max(start - 3, 0), start + 4)
             peak = nearby.start + int(acts.onsets[nearby, column].argmax())
             attack = float(acts.onsets[peak, column])
-            onset = peak_position(acts.onsets[:, column], peak) if attack >= 0.3 else float(start)
-            strength = float(acts.frames[start:end, column].mean())
-            note = HeardNote(onset / rate, end / rate, acts.lowest_pitch + column, strength, attack)
-            if notes and notes[-1].end_s > note.onset_s:
-                notes[-1] = replace(notes[-1], end_s=note.onset_s)
-            notes.append(note)
+            onset_s = (peak_position(acts.onsets[:, column], peak) if attack >= 0.3 else float(start)) / rate
+            if notes:
+                onset_s = max(onset_s, notes[-1].onset_s + limits.min_duration_s)
+            if end_s - onset_s < limits.min_duration_s:
+                continue
+            if notes and notes[-1].end_s > onset_s:
+                notes[-1] = replace(notes[-1], end_s=onset_s)
+            strength = float(acts.frames[start:next_start, column].mean())
+            notes.append(HeardNote(onset_s, end_s, acts.lowest_pitch + column, strength, attack))
     return tuple(notes)

@@ -139,8 +139,9 @@ def transcribe(
     ------
     DependencyError, ModelError : Basic Pitch is not there, or cannot be loaded.
     """
+    names = list(stems)  # `name in stems` would read the stem, where it is a file
     # Vocals last: what stands beside their line is added to what `other` holds.
-    pitched = sorted((name for name in stems if name != "drums"), key=lambda name: name == "vocals")
+    pitched = sorted((name for name in names if name != "drums"), key=lambda name: name == "vocals")
     network = basic_pitch.load()
     heard: list[_Heard] = []
     levels: list[LevelCurve] = []
@@ -149,13 +150,13 @@ def transcribe(
         samples = _mono(stems, name, basic_pitch.SAMPLE_RATE)
         duration_s = max(duration_s, len(samples) / basic_pitch.SAMPLE_RATE)
         levels.append(level_curve(samples, basic_pitch.SAMPLE_RATE))
-        share = span(progress, i / len(stems), (i + 1) / len(stems))
+        share = span(progress, i / len(names), (i + 1) / len(names))
         activations = network.activations(samples, progress=share)
         heard += _heard(name, activations, levels[-1], settings)
 
     hits: tuple[NoteEvent, ...] = ()
-    if "drums" in stems:
-        progress(len(pitched) / len(stems), "hearing drums")
+    if "drums" in names:
+        progress(len(pitched) / len(names), "hearing drums")
         samples = _mono(stems, "drums", drums.SAMPLE_RATE)
         duration_s = max(duration_s, len(samples) / drums.SAMPLE_RATE)
         level = level_curve(samples, drums.SAMPLE_RATE)
@@ -169,8 +170,8 @@ def transcribe(
         if stem.part in notes:
             kept = audible(stem.notes, stem.level, sum_of_levels(levels))
             notes[stem.part] = _together(notes[stem.part], kept)
-    parts = [Part(name, notes[name], role=_ROLES.get(name, Role.CHORDS)) for name in stems if name != "drums"]
-    if "drums" in stems:
+    parts = [Part(name, notes[name], role=_ROLES.get(name, Role.CHORDS)) for name in names if name != "drums"]
+    if "drums" in names:
         parts.append(Part("drums", hits, is_drum=True, role=Role.DRUMS))
     progress(1.0, "transcribed")
     return Performance(tuple(parts), duration_s)
