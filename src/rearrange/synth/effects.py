@@ -20,8 +20,11 @@ from rearrange.synth.filters import FilterGraph, Node
 __all__ = ["TRACK_LUFS", "age", "compress", "duck_gain", "noise_block", "strip"]
 
 TRACK_LUFS = -23.0  # of a track while it sounds (EBU R 128's level for programmes)
-# Root mean square of the loud moments of a track at TRACK_LUFS: K-weighting and gating make it about 4 dB more.
-_REFERENCE_DB = TRACK_LUFS + 4.0
+# Root mean square per channel of a stereo track of that loudness (pink noise): two channels add 3 dB, and
+# K-weighting takes as much from the bass.
+_REFERENCE_DB = TRACK_LUFS - 1.0
+# A compressor's detector rises faster than it falls, and so reads above the root mean square (noise, measured).
+_DETECTOR_DB = 1.5
 
 _EQ_FILTERS = {"bell": "equalizer", "low_shelf": "lowshelf", "high_shelf": "highshelf"}
 _TOP = 0.45  # of the sample rate: no filter sits closer to the end of the band
@@ -29,9 +32,11 @@ DRIVE_DB = 24.0  # into the soft clipper at drive 1: a distorted guitar
 SATURATION_DB = 12.0  # the same for the whole mix, at saturation 1
 _CLEAN_DRIVE_DB = 10.0
 WOW_HZ, FLUTTER_HZ = 0.6, 7.0
-# FFmpeg's vibrato moves a delay by up to 5 ms: at depth 1, WOW_HZ bends the pitch by 16 cents, which is
-# a broken machine; flutter of the same bend needs a twelfth of the depth.
+# FFmpeg's vibrato moves a delay by up to 5 ms: these depths bend the pitch by 13 and by 6 cents, which is a
+# machine in need of repair.
 _WOW_DEPTH, _FLUTTER_DEPTH = 0.8, 0.03
+_VIBRATO_DELAY_S = 0.005  # the length of FFmpeg's delay line
+_VIBRATO_START_S = 0.02
 _CRACKLES_PER_S = 6.0
 _DUCK_ATTACK_S = 0.004
 
@@ -76,7 +81,7 @@ def _equalise(graph: FilterGraph, node: Node, band: EqBand, top_hz: float) -> No
 
 def compress(graph: FilterGraph, node: Node, settings: Compressor, *, reference_db: float = _REFERENCE_DB) -> Node:
     """Add a compressor that leaves a signal of root mean square `reference_db` as loud as it was."""
-    taken_db = max(reference_db - settings.threshold_db, 0.0) * (1 - 1 / settings.ratio)
+    taken_db = max(reference_db + _DETECTOR_DB - settings.threshold_db, 0.0) * (1 - 1 / settings.ratio)
     options = {
         "threshold": max(_gain(settings.threshold_db), 0.001),
         "ratio": settings.ratio,
@@ -90,14 +95,22 @@ def compress(graph: FilterGraph, node: Node, settings: Compressor, *, reference_
 def _saturate(graph: FilterGraph, node: Node, drive_db: float, *, reference_db: float = _REFERENCE_DB) -> Node:
     """Add a soft clipper that leaves a signal of root mean square `reference_db` as loud as it was.
 
-    The curve is x / sqrt(1 + x²): rounder than a tape's, and a seventh of the time of tanh. Oversampling
-    takes twenty times as long again, and is spent where the harmonics are strong enough to fold back.
+    The curve is x / sqrt(1 + x²): as round as tanh, in a seventh of the time. Oversampling takes ten times as
+    long as the clipper, and is spent where the harmonics are strong enough to fold back. (asoftclip's own
+    oversampling loses 6 dB, measured with FFmpeg 8.)
     """
-    driven = _gain(reference_db + drive_db)
-    after = _gain(reference_db) * math.sqrt(1 + driven**2) / driven
+    # Mean square of what a signal with a normal distribution, such as a full mix has, becomes.
+    deviation = np.linspace(-5, 5, 501)
+    density = np.exp(-(deviation**2) / 2) / np.exp(-(deviation**2) / 2).sum()
+    driven = np.square(deviation * _gain(reference_db + drive_db))
+    after = _gain(reference_db) / math.sqrt(float(np.sum(density * driven / (1 + driven))))
     node = graph.add("volume", {"volume": _gain(drive_db), "precision": "float"}, node)
-    oversample = 2 if drive_db > _CLEAN_DRIVE_DB else 1
-    node = graph.add("asoftclip", {"type": "alg", "oversample": oversample}, node)
+    oversampled = drive_db > _CLEAN_DRIVE_DB
+    if oversampled:
+        node = graph.add("aresample", {"sample_rate": 2 * graph.sample_rate}, node)
+    node = graph.add("asoftclip", {"type": "alg"}, node)
+    if oversampled:
+        node = graph.add("aresample", {"sample_rate": graph.sample_rate}, node)
     return graph.add("volume", {"volume": after, "precision": "float"}, node)
 
 
@@ -140,9 +153,21 @@ def age(graph: FilterGraph, node: Node, tape: Tape, *, reference_db: float) -> N
     """Add saturation, wow, flutter and dullness; `reference_db` is the root mean square of the mix."""
     if tape.saturation > 0:
         node = _saturate(graph, node, SATURATION_DB * tape.saturation, reference_db=reference_db)
-    for amount, hz, depth in ((tape.wow, WOW_HZ, _WOW_DEPTH), (tape.flutter, FLUTTER_HZ, _FLUTTER_DEPTH)):
-        if amount > 0:
-            node = graph.add("vibrato", {"f": hz, "d": amount * depth}, node)
+    speeds = [
+        (hz, amount * depth)
+        for amount, hz, depth in ((tape.wow, WOW_HZ, _WOW_DEPTH), (tape.flutter, FLUTTER_HZ, _FLUTTER_DEPTH))
+        if amount > 0
+    ]
+    if speeds:
+        # FFmpeg's vibrato begins with whatever was in its memory: what it says in the first ms is cut off, and
+        # with it the delay that it adds.
+        start = round(_VIBRATO_START_S * graph.sample_rate)
+        node = graph.add("adelay", {"delays": f"{start}S", "all": 1}, node)
+        for hz, depth in speeds:
+            node = graph.add("vibrato", {"f": hz, "d": depth}, node)
+            start += round((1 - depth / 2) * _VIBRATO_DELAY_S * graph.sample_rate)
+        node = graph.add("atrim", {"start_sample": start}, node)
+        node = graph.add("asetpts", {"expr": "N/SR/TB"}, node)
     if tape.low_pass_hz is not None and tape.low_pass_hz < _TOP * graph.sample_rate:
         node = graph.add("lowpass", {"f": tape.low_pass_hz}, node)
     return node

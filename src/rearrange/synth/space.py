@@ -59,9 +59,11 @@ _SPRING_TAIL_DB = -9.0  # diffuse tail against the chirps
 
 def reverb_response(reverb: Reverb, sample_rate: int) -> NDArray[np.float32]:
     """Return the impulse response of a reverberation, (2, n), its energy 1 per channel."""
+    from scipy.fft import next_fast_len
+
     rng = np.random.default_rng(_SEED)
     place = _PLACES[reverb.kind]
-    n = int((reverb.decay_s + place.last_ms / 1000) * sample_rate) + 1
+    n = next_fast_len(int((reverb.decay_s + place.last_ms / 1000) * sample_rate) + 1)
     response = _tail(rng, reverb, place, n, sample_rate)
     if reverb.kind == "spring":
         chirps = _chirps(reverb, n, sample_rate)
