@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from rearrange.analysis.bars import bar_starts
 from rearrange.analysis.evidence import Evidence
 from rearrange.analysis.metre import FEWEST_BEATS, MetreChoice, choose_metre
 from rearrange.analysis.onsets import FRAME_RATE_HZ
@@ -44,6 +45,7 @@ class BeatTrack:
     times_s : (n_beats,) increasing, over the whole song
     beats_per_bar : felt beats: 4, 3, or 2 for 6/8
     phase : index of the first downbeat among `times_s`
+    bar_starts : (n_bars,) indices of all downbeats; `beats_per_bar` apart but for a few bars of another length
     tempo_confidence, beat_confidence, bar_confidence : in [0, 1]; of the metrical level, of the beats, and of the
         bars if the beats are right
     """
@@ -51,6 +53,7 @@ class BeatTrack:
     times_s: Floats
     beats_per_bar: int
     phase: int
+    bar_starts: NDArray[np.int64]
     tempo_confidence: float
     beat_confidence: float
     bar_confidence: float
@@ -86,7 +89,7 @@ def track_beats(
     choice = choose_metre(evidence, sequences, beats_per_bar=beats_per_bar)
     if choice is None:
         return _steady_track(duration_s, tempo_bpm or 60.0 / float(periods[0]), beats_per_bar[-1])
-    return _finished(strength, choice, _clarity(correlations, choice.best.period_s))
+    return _finished(evidence, strength, choice, _clarity(correlations, choice.best.period_s))
 
 
 def _clarity(correlations: Floats, period_s: float) -> float:
@@ -99,11 +102,13 @@ def _steady_track(duration_s: float, tempo_bpm: float | None, beats_per_bar: int
     """A grid from 0 s on, with no confidence: what else would place the bars?"""
     period_s = 60.0 / (tempo_bpm or _STEADY_BPM)
     n_beats = max(FEWEST_BEATS, int(np.ceil(duration_s / period_s)) + 1)
+    times_s = np.asarray(np.arange(n_beats) * period_s, dtype=np.float64)
     known = 1.0 if tempo_bpm else 0.0
-    return BeatTrack(np.arange(n_beats) * period_s, beats_per_bar, 0, known, 0.0, 0.0)
+    starts = np.arange(0, n_beats, beats_per_bar, dtype=np.int64)
+    return BeatTrack(times_s, beats_per_bar, 0, starts, known, 0.0, 0.0)
 
 
-def _finished(strength: Floats, choice: MetreChoice, clarity: float) -> BeatTrack:
+def _finished(evidence: Sequence[Evidence], strength: Floats, choice: MetreChoice, clarity: float) -> BeatTrack:
     """The chosen beats refined, smoothed, and carried on to both ends of the song."""
     frames = choice.best.beat_frames
     refined, weights = _refined(strength, frames)
@@ -112,12 +117,15 @@ def _finished(strength: Floats, choice: MetreChoice, clarity: float) -> BeatTrac
     n_before = max(0, int(np.floor(times[0] / first_period)))
     duration_s = len(strength) / FRAME_RATE_HZ
     n_after = max(0, int(np.ceil((duration_s - times[-1]) / last_period)))
-    before = times[0] - first_period * np.arange(n_before, 0, -1)
-    after = times[-1] + last_period * np.arange(1, n_after + 1)
+    before = times[0] - first_period * np.arange(n_before, 0, -1, dtype=np.float64)
+    after = times[-1] + last_period * np.arange(1, n_after + 1, dtype=np.float64)
+    everywhere = np.concatenate([before, times, after]).astype(np.float64)
+    n_beats, phase = choice.best.beats_per_bar, (choice.best.phase + n_before) % choice.best.beats_per_bar
     return BeatTrack(
-        np.concatenate([before, times, after]),
-        choice.best.beats_per_bar,
-        (choice.best.phase + n_before) % choice.best.beats_per_bar,
+        everywhere,
+        n_beats,
+        phase,
+        bar_starts(evidence, everywhere * FRAME_RATE_HZ, n_beats, phase),
         choice.beat_confidence,
         choice.beat_confidence * clarity,
         choice.bar_confidence,

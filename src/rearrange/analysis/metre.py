@@ -8,9 +8,9 @@ softmax of the scores is the confidence.
 Limits: one metre for the song: a bar of another length moves every downbeat after it. 5/4 and 7/8 come out as 4/4
 or 3/4.
 
-Source: the weights are a softmax regression (L2 0.01) over the hypotheses of some 470 excerpts of 40 s, as rendered
-sound and as notes, half of them with the errors of a transcription (Groove MIDI, Freedoom, POP909 with and
-without drums, OpenScore Lieder). Five-fold cross-validation by song: beat F1 0.79 from sound, 0.83 from notes.
+Source: the weights are a softmax regression (L2 0.01) over the hypotheses of some 470 excerpts of 40 s, as
+rendered sound and as notes, half of these with the errors of a transcription (Groove MIDI, Freedoom, POP909 with
+and without drums, OpenScore Lieder). Five-fold cross-validation by song: beat F1 0.79 from sound, 0.83 from notes.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,16 @@ from rearrange.analysis.chroma import CHROMA_RATE_HZ
 from rearrange.analysis.evidence import Evidence
 from rearrange.analysis.onsets import FRAME_RATE_HZ
 
-__all__ = ["Hypothesis", "MetreChoice", "choose_metre", "cue_samples", "hypotheses", "metre_features"]
+__all__ = [
+    "Hypothesis",
+    "MetreChoice",
+    "choose_metre",
+    "cue_samples",
+    "half_bar_changes",
+    "half_beat_chroma",
+    "hypotheses",
+    "metre_features",
+]
 
 Floats = NDArray[np.float64]
 
@@ -149,7 +158,7 @@ def metre_features(
     period_s = float(np.median(np.diff(beat_frames))) / FRAME_RATE_HZ
     shared = _pulse_features(samples, period_s)
     repetition = _repetition(samples)
-    halves = _half_beat_chroma(evidence, beat_frames)
+    halves = half_beat_chroma(evidence, beat_frames)
     out = {}
     for n_beats in beats_per_bar:
         for phase in range(n_beats):
@@ -213,7 +222,7 @@ def _bar_features(samples: Floats, n_beats: int, phase: int) -> dict[str, float]
     return features | {f"middle_{cue}": float(middle[i]) for i, cue in enumerate(_CUES)}
 
 
-def _half_beat_chroma(evidence: Evidence, beat_frames: Floats) -> dict[str, Floats]:
+def half_beat_chroma(evidence: Evidence, beat_frames: Floats) -> dict[str, Floats]:
     """Chroma of every half beat (n_half_beats, 12), of all registers and of the bass."""
     middles = (beat_frames[:-1] + beat_frames[1:]) / 2
     borders = np.sort(np.concatenate([beat_frames, middles])) * (CHROMA_RATE_HZ / FRAME_RATE_HZ)
@@ -222,6 +231,23 @@ def _half_beat_chroma(evidence: Evidence, beat_frames: Floats) -> dict[str, Floa
         sums = np.concatenate([np.zeros((1, 12)), np.cumsum(frames, axis=0)])
         out[name] = np.diff(sums[np.clip(np.rint(borders).astype(int), 0, len(frames))], axis=0)
     return out
+
+
+def half_bar_changes(half_beats: Floats, n_beats: int) -> Floats:
+    """Change of harmony from the half bar before each beat to the one after it, (n_beats + 1,), in [0, 1].
+
+    Parameters
+    ----------
+    half_beats : (2 * n, 12) of `half_beat_chroma`
+    n_beats : felt beats per bar
+    """
+    sums = np.concatenate([np.zeros((1, 12)), np.cumsum(half_beats, axis=0)])
+    at = np.arange(0, len(half_beats) + 1, 2)
+    before = sums[at] - sums[np.maximum(at - n_beats, 0)]
+    after = sums[np.minimum(at + n_beats, len(half_beats))] - sums[at]
+    norms = np.linalg.norm(before, axis=1) * np.linalg.norm(after, axis=1)
+    cosine = np.sum(before * after, axis=1) / (norms + 1e-9)
+    return np.asarray(np.where(norms > 1e-9, 1.0 - cosine, 0.0))
 
 
 def _bar_line_contrast(half_beats: Floats, n_beats: int, phase: int) -> float:

@@ -1,11 +1,11 @@
 """The stage that understands a song: beats, key, chords, melody and form out of sound and notes.
 
 From audio, beats and harmony are heard in the sound and in the transcribed notes together. From MIDI, the file's
-own beats are taken if its notes lie on them; otherwise beats are found as in audio. Notes of audio are drawn to
-the grid, a quarter of their deviation kept: transcription is off by some 10 to 20 ms, which is more than most
-players are.
+own beats are taken if its notes lie on them, its tempo if they keep to that; otherwise beats are found as in
+audio. Notes of audio are drawn to the grid, a quarter of their deviation kept: transcription is off by some 10 to
+20 ms, which is more than most players are.
 
-Limits: one metre and one key for the song. Budget: 0.03 s per second of song.
+Limits: one metre, but for a few bars of another length, and one key for the song. Budget: 0.03 s per second.
 """
 
 from collections.abc import Sequence
@@ -19,6 +19,7 @@ from rearrange.analysis import chroma as chroma_of
 from rearrange.analysis.beats import BeatTrack, track_beats
 from rearrange.analysis.evidence import note_evidence, sound_evidence
 from rearrange.analysis.form import bar_energies, find_sections
+from rearrange.analysis.grid import read_grid
 from rearrange.analysis.groove import swing_ratio
 from rearrange.analysis.harmony import estimate_chords, estimate_key
 from rearrange.analysis.onsets import FRAME_RATE_HZ, OnsetEnvelope, band_spectrogram, note_envelope, onset_envelope
@@ -40,7 +41,6 @@ _METRES = {4: Metre(4, 4), 3: Metre(3, 4), 2: Metre(6, 8)}
 _SHORTEST_SONG_S = 1.0
 _SILENCE = 1e-4  # RMS, −80 dB of full scale
 _FEWEST_NOTES = 4
-_ON_GRID = 0.5  # mean cosine of onsets around a file's own grid; 0 by chance, POP909's shifted grids come to −1..1
 _KEPT_DEVIATION = 0.25
 _SHORTEST_NOTE_BEAT = 0.125
 _NOTES_SHARE = 0.35  # of the notes heard, against the sound itself, in the chroma
@@ -92,10 +92,7 @@ def analyse(
     beats_per_bar = _allowed(settings)
     progress(0.0, "listening for beats")
     heard = _listen(performance, mix, span(progress, 0.0, 0.5))
-    if timeline is not None and mix is None and settings == AnalyseSettings() and _is_on_grid(heard, timeline):
-        timeline = _until_last_note(timeline, heard)
-    else:
-        timeline = _tracked(heard, settings, beats_per_bar)
+    timeline = _timeline(heard, timeline if mix is None else None, settings, beats_per_bar)
     progress(0.6, "finding chords and key")
     unit = 1.5 if timeline.metres[0][1].denominator == 8 else 1.0
     edges = np.arange(0.0, timeline.end_beat + unit / 2, unit)
@@ -148,12 +145,21 @@ def _listen(performance: Performance, mix: Audio | None, progress: Progress) -> 
     return _Heard(notes, hits, duration_s, onset_envelope(bands), spectrogram, bands.rms)
 
 
-def _is_on_grid(heard: _Heard, timeline: Timeline) -> bool:
-    """Whether notes begin on a file's own sixteenths or triplets, and its metre is one that music has."""
-    if any(metre.beats_per_bar < 2 for _, metre in timeline.metres):
-        return False
-    beats = timeline.beats(np.array([note.onset_s for note in (*heard.notes, *heard.hits)]))
-    return max(float(np.mean(np.cos(2 * np.pi * n * beats))) for n in (3, 4, 8)) >= _ON_GRID
+def _timeline(
+    heard: _Heard, written: Timeline | None, settings: AnalyseSettings, beats_per_bar: Sequence[int]
+) -> Timeline:
+    """A file's own timeline where the notes keep to it, or one from beats that are found."""
+    on_quarters = tuple(n_beats for n_beats in beats_per_bar if n_beats > 2)
+    if written is not None and settings.tempo_bpm is None and on_quarters:
+        onsets = np.array([note.onset_s for note in (*heard.notes, *heard.hits)])
+        evidence = note_evidence(heard.notes, heard.hits, heard.duration_s)
+        grid = read_grid(written, onsets, evidence, beats_per_bar=on_quarters)
+        asked_for = settings.metre is None or settings.metre == str(written.metres[0][1])
+        if isinstance(grid, Timeline) and asked_for:
+            return _until_last_note(grid, heard)
+        if isinstance(grid, BeatTrack):
+            return _timeline_of(grid, heard)
+    return _tracked(heard, settings, beats_per_bar)
 
 
 def _until_last_note(timeline: Timeline, heard: _Heard) -> Timeline:
@@ -182,20 +188,46 @@ def _timeline_of(track: BeatTrack, heard: _Heard) -> Timeline:
     metre = _METRES[track.beats_per_bar]
     unit = metre.beats_per_bar / track.beats_per_bar
     first_s, last_s = _sounding_span(heard)
-    position = np.interp(first_s, track.times_s, np.arange(len(track.times_s))) - track.phase
-    bar, within = divmod(position + 0.15, track.beats_per_bar)
-    before_song = track.phase + bar * track.beats_per_bar < 0
-    starts_late = within > _PICKUP_BARS * track.beats_per_bar
-    zero = track.phase + int(bar + (before_song or starts_late)) * track.beats_per_bar
-    beats = (np.arange(len(track.times_s)) - zero) * unit
-    timeline = Timeline(
-        tuple(float(beat) for beat in beats),
+    indices = np.arange(len(track.times_s))
+    position, last = (float(np.interp(time, track.times_s, indices)) for time in (first_s, last_s))
+    starts = _bars_everywhere(track, len(indices))
+    bar = max(int(np.searchsorted(starts, position + 0.15, side="right")) - 1, 0)
+    starts_late = position + 0.15 - starts[bar] > _PICKUP_BARS * (starts[bar + 1] - starts[bar])
+    # A bar that begins before the recording does is not whole: what sounds of it is a pickup.
+    first = bar + 1 if starts[bar] < 0 or starts_late else bar
+    stop = max(int(np.searchsorted(starts, last - 0.1 / unit, side="left")), first + 1)
+    zero = int(starts[first])
+    return Timeline(
+        tuple(float(beat) for beat in (indices - zero) * unit),
         tuple(float(time) for time in track.times_s),
-        ((0.0, metre),),
-        confidence=track.beat_confidence * (0.5 + 0.5 * track.bar_confidence),
+        _metres(np.diff(starts[first : stop + 1]), metre, unit),
+        float((starts[stop] - zero) * unit),
+        track.beat_confidence * (0.5 + 0.5 * track.bar_confidence),
     )
-    n_bars = max(int(np.ceil((float(timeline.beats(last_s)) - 0.1) / metre.beats_per_bar)), 1)
-    return replace(timeline, end_beat=n_bars * metre.beats_per_bar)
+
+
+def _bars_everywhere(track: BeatTrack, n_beats: int) -> NDArray[np.int64]:
+    """The track's bar lines, carried on by two usual bars before its first beat and past its last."""
+    n, known = track.beats_per_bar, track.bar_starts
+    if len(known) == 0:
+        known = np.array([track.phase])
+    before = np.arange(known[0] - n * (2 + known[0] // n), known[0], n)
+    after = known[-1] + n * np.arange(1, max(n_beats - int(known[-1]), 0) // n + 3)
+    return np.concatenate([before, known, after]).astype(np.int64)
+
+
+def _metres(lengths: NDArray[np.int64], usual: Metre, unit: float) -> tuple[tuple[float, Metre], ...]:
+    """Where the metre changes, in beats; `lengths` are the bars' felt beats of `unit` quarters."""
+    changes: list[tuple[float, Metre]] = []
+    onset = 0.0
+    for length in lengths:
+        eighths = round(float(length) * unit * 2)
+        same = eighths == usual.beats_per_bar * 2
+        metre = usual if same else Metre(eighths, 8) if usual.denominator == 8 else Metre(eighths // 2, 4)
+        if not changes or changes[-1][1] != metre:
+            changes.append((onset, metre))
+        onset += float(length) * unit
+    return tuple(changes)
 
 
 def _sounding_span(heard: _Heard) -> tuple[float, float]:
