@@ -18,7 +18,7 @@ FILES = sorted(path for path in PACKAGE.rglob("*.py") if "_assets" not in path.p
 # the command line) start everything and come last.
 LAYERS = (
     *("errors", "progress", "assets", "declared", "general_midi"),
-    *("audio", "score", "notation", "mixtable", "midi", "styles", "genre"),
+    *("audio", "timeline", "score", "notation", "mixtable", "midi", "styles", "genre"),
     *("analysis", "models", "synth", "arranger", "stages", "workspace", "pipeline"),
     *("evaluation", "training", "web", "doctor", "commands", "cli", "__main__"),
 )
