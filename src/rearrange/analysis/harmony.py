@@ -180,7 +180,7 @@ def _triad_share(share: Floats, names: Sequence[tuple[int, str]], state: int) ->
 def _normalised(chroma: Floats) -> Floats:
     """Rows of unit norm; silent rows stay 0."""
     norm = np.linalg.norm(chroma, axis=1, keepdims=True)
-    return np.divide(chroma, norm, out=np.zeros_like(chroma), where=norm > 1e-9)
+    return np.asarray(np.divide(chroma, norm, out=np.zeros_like(chroma), where=norm > 1e-9))
 
 
 def _template(root: int, quality: str) -> Floats:
