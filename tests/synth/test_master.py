@@ -130,4 +130,4 @@ def test_end_of_sound_is_found() -> None:
     meter = MasterMeter(RATE)
     meter.add(sound)
     meter.finish()
-    assert meter.sounding_end(1e-3) == pytest.approx(5 * RATE, abs=200)
+    assert meter.sounding_end(1e-4) == pytest.approx(5 * RATE, abs=200)

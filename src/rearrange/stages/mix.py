@@ -41,6 +41,7 @@ SPOOL_BYTES = 256 * 2**20
 MAX_TRACK_GAIN_DB, MAX_STEM_GAIN_DB = 30.0, 12.0
 _TAIL_FLOOR = 10 ** (-66 / 20)  # of the mix's peak: what stays below it at the end is cut off
 _FADE_S = 0.3
+_NOISE_FADE_S = 2.0  # a record is not over before its needle is lifted
 _CEILING_MARGIN_DB = 0.15  # for what 16 bits, or a meter of another kind, make of the peaks
 _KICKS = (35, 36)  # General MIDI: acoustic bass drum, bass drum 1
 _TIGHT_LU = 0.5
@@ -118,7 +119,10 @@ def mix(
         ceiling = 10 ** ((settings.true_peak_dbtp - _CEILING_MARGIN_DB) / 20)
         gain = find_gain(meter, target_lufs=settings.loudness_lufs, ceiling=ceiling)
         progress(0.85, "mastering")
-        report = _master(spool, meter, gain, write, track_lufs=loudness)
+        floor = max(_TAIL_FLOOR * meter.true_peak, 1.5 * desk.noise_peak)
+        fade_s = _NOISE_FADE_S if desk.noise_peak > 0 else _FADE_S
+        end = min(meter.sounding_end(floor) + round(fade_s * rate), meter.n_samples)
+        report = _master(spool, meter, gain, write, end=end, fade_s=fade_s, track_lufs=loudness)
     if abs(report.loudness_lufs - settings.loudness_lufs) > _TIGHT_LU:
         message = "the mix has %.1f LUFS, not %.1f: its peaks leave no room for more"
         logger.warning(message, report.loudness_lufs, settings.loudness_lufs)
@@ -226,12 +230,13 @@ def _master(
     gain: LimiterGain,
     write: Callable[[NDArray[np.float32]], None],
     *,
+    end: int,
+    fade_s: float,
     track_lufs: Mapping[str, float],
 ) -> MixReport:
-    """Apply gain, limiter and fade to what was kept, and write it."""
+    """Apply gain, limiter and fade to what was kept, up to the sample `end`, and write it."""
     rate = meter.sample_rate
-    fade = round(_FADE_S * rate)
-    end = min(meter.sounding_end(_TAIL_FLOOR) + fade, meter.n_samples)
+    fade = max(min(round(fade_s * rate), end), 1)
     achieved = MasterMeter(rate, peaks=False)
     spool.seek(0)
     for start in range(0, end, BLOCK):

@@ -84,6 +84,8 @@ class Desk:
             for level_db in (tape.noise_db if tape else None, tape.crackle_db if tape else None)
         )
         ducked = table.sidechain.roles if table.sidechain is not None and len(kicks_s) else ()
+        # What tape noise and crackle hardly pass: 4 is a normal distribution's largest value in a while.
+        self.noise_peak = 4 * self._noise_gain + self._crackle_gain
         self._ducked = {channel.name for channel in channels if channel.role in ducked}
         self.tail = 0  # samples of silence that it takes for reverb and echo to die away
         self._graph = FilterGraph(sample_rate)

@@ -89,9 +89,11 @@ def _power(window: NDArray[np.float32], sample_rate: int) -> float:
 @cache
 def _power_weights(n: int, sample_rate: int) -> NDArray[np.float32]:
     """Weights of the squared spectrum whose sum is the K-weighted mean square, (n // 2 + 1,)."""
-    from scipy.signal import sosfreqz
-
-    _, response = sosfreqz(k_weighting(sample_rate), worN=np.fft.rfftfreq(n), fs=1.0)
+    delay = np.exp(-2j * np.pi * np.fft.rfftfreq(n))  # z^-1 (scipy.signal takes half a second to import)
+    powers = np.stack([np.ones_like(delay), delay, delay**2])
+    response = np.prod(
+        [(section[:3] @ powers) / (section[3:] @ powers) for section in k_weighting(sample_rate)], axis=0
+    )
     twice = np.full(n // 2 + 1, 2.0)  # positive and negative frequencies
     twice[0] = 1.0
     return np.asarray(twice * np.abs(response) ** 2 / n**2, dtype=np.float32)

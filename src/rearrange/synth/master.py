@@ -144,8 +144,8 @@ class MasterMeter:
         return np.concatenate([*self._peaks, np.zeros(0, np.float32)])
 
     def sounding_end(self, floor: float) -> int:
-        """Return the sample after which nothing passes `floor` times the largest true peak."""
-        loud = np.flatnonzero(self.bin_peaks > floor * self.true_peak)
+        """Return the sample after which nothing passes `floor`, a share of full scale."""
+        loud = np.flatnonzero(self.bin_peaks > floor)
         return int(loud[-1] + 1) * BIN if len(loud) else 0
 
     @property
@@ -238,7 +238,7 @@ def _limit(meter: MasterMeter, gain_db: float, ceiling: float, speed: float = 1.
     borders = 10 ** ((gain_db + border_db) / 20)
     squared = (borders[1:] ** 2 + borders[1:] * borders[:-1] + borders[:-1] ** 2) / 3  # mean along a line
     lufs = _integrated(meter.bin_power * squared, meter.sample_rate)
-    return LimiterGain(borders.astype(np.float32), -float(border_db.min(initial=0.0)), lufs)
+    return LimiterGain(borders.astype(np.float32), abs(float(border_db.min(initial=0.0))), lufs)
 
 
 def _rising_no_faster(level_db: NDArray[np.float64], step_db: float) -> NDArray[np.float64]:
