@@ -1,7 +1,8 @@
 """Who does what: the parts of a performance become melody, bass, chords, counter line and drums.
 
-A part's own role is believed. Otherwise its name, its General MIDI family, its register and how much of it is one
-note at a time decide. A song without a part that leads has its melody picked from its accompaniment.
+A part's own role is believed, unless it is a melody of a few stray notes. Otherwise its name, its General MIDI
+family, its register and how much of it is one note at a time decide. A song without a part that leads has its
+melody picked from its accompaniment.
 """
 
 import re
@@ -24,6 +25,9 @@ _BASS_BELOW = 50.0
 _MELODY_PITCHES = (55.0, 86.0)
 _LEAST_MELODY_SCORE = 1.6
 _FEWEST_NOTES = 8
+# A stem where hardly anything sings (an instrumental's "vocals") is no melody: few notes that cover little of the
+# song, or any number that covers next to nothing.
+_FEW_COVER, _LEAST_COVER = 0.10, 0.03
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +64,7 @@ def assign_roles(performance: Performance) -> tuple[RolePart, ...]:
     left = list(pitched)
     for role in (Role.MELODY, Role.BASS, Role.PAD, Role.ARPEGGIO, Role.COUNTER):
         known = [part for part in left if part.role is role]
-        if known:
+        if known and not (role is Role.MELODY and _is_stray(known, performance.duration_s)):
             found[role] = _joined(role, known, 1.0)
             left = [part for part in left if part.role is not role]
     free = [part for part in left if part.role is None]
@@ -117,6 +121,13 @@ def _melody(parts: Sequence[Part]) -> Part | None:
 
     best = max((part for part in parts if len(part.notes) >= _FEWEST_NOTES), key=score, default=None)
     return best if best is not None and score(best) >= _LEAST_MELODY_SCORE else None
+
+
+def _is_stray(parts: Sequence[Part], duration_s: float) -> bool:
+    """Whether so little is sung that another part must lead."""
+    cover = sum(_coverage_s(part) for part in parts) / max(duration_s, 1e-9)
+    few = sum(len(part.notes) for part in parts) < _FEWEST_NOTES
+    return cover < _LEAST_COVER or (few and cover < _FEW_COVER)
 
 
 def _coverage_s(part: Part) -> float:

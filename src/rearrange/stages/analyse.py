@@ -134,7 +134,7 @@ def _listen(performance: Performance, mix: Audio | None, progress: Progress) -> 
             raise TooLittleMusicError("there are hardly any notes in the file")
         return _Heard(notes, hits, duration_s, note_envelope(notes, duration_s, drum_hits=hits), None, None)
     samples = resample(mix.mono(), ANALYSIS_RATE_HZ).samples[0]
-    if float(np.sqrt(np.mean(np.square(samples, dtype=np.float64)))) < _SILENCE:
+    if float(np.sqrt(np.dot(samples, samples) / max(len(samples), 1))) < _SILENCE:
         raise TooLittleMusicError("the song is silent")
     if len(notes) + len(hits) < _FEWEST_NOTES:
         raise TooLittleMusicError("neither notes nor a beat was heard in the song")
