@@ -48,7 +48,8 @@ def arrange(song: Song, settings: Any, progress: Progress) -> Mapping[str, objec
     song.to_arrange.write_arrangement(
         Arrangement(
             TIMELINE, "x", "y", score.key, (), (), (*score.tracks, NOTE), seed=getattr(settings, "seed", 0)
-        )
+        ),
+        title=song.source.title,
     )
     return {"seed": getattr(settings, "seed", 0)}
 

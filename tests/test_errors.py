@@ -168,6 +168,9 @@ def test_a_genre_or_soundfont_that_is_none_is_told_before_the_work(cli: Cli, qui
         (["-g", "jazz", "--soundfont", "none"], "soundfont"),
         (["-g", "jazz", "--lock", "triangle"], "usage"),
         (["-g", "jazz", "-o", "out.xyz"], "usage"),
+        (["-g", "jazz", "--format", "mp3", "--bit-depth", "24"], "usage"),
+        (["-g", "jazz", "--bitrate", "128"], "usage"),
+        (["-g", "jazz", "--format", "opus", "--sample-rate", "44100"], "usage"),
         ([], "usage"),
     ):
         done = cli("convert", song, *arguments)

@@ -143,7 +143,7 @@ def test_artefacts_survive_exactly(workspace: Workspace) -> None:
     assert workspace.read_performance() == PERFORMANCE
     assert workspace.read_score() == SCORE
     folder = workspace.arrangement("any")
-    folder.write_arrangement(ARRANGEMENT)
+    folder.write_arrangement(ARRANGEMENT, title="x")
     back = folder.read_arrangement()
     assert back == ARRANGEMENT  # all its notes lie on the grid of a MIDI file
     assert workspace.arrangement_names() == ["any"]
@@ -184,7 +184,7 @@ def test_a_damaged_stem_is_one_error(workspace: Workspace) -> None:
 
 def test_an_edited_arrangement_is_what_is_played(workspace: Workspace) -> None:
     folder = workspace.arrangement("any")
-    folder.write_arrangement(ARRANGEMENT)
+    folder.write_arrangement(ARRANGEMENT, title="x")
     bass = replace(ARRANGEMENT.tracks[1], notes=(Note(0.0, 2.0, 40, 70),))
     banjo = Track("Banjo", Role.COUNTER, 105, False, (Note(8.0, 0.5, 70, 80),))
     faster = ARRANGEMENT.timeline.scaled(1.25)
@@ -206,7 +206,7 @@ def test_an_edited_transcription_is_what_is_analysed(workspace: Workspace) -> No
 
 def test_an_unreadable_edit_is_an_error_that_names_it(workspace: Workspace) -> None:
     folder = workspace.arrangement("any")
-    folder.write_arrangement(ARRANGEMENT)
+    folder.write_arrangement(ARRANGEMENT, title="x")
     folder.midi_path.write_bytes(b"garbage")
     with pytest.raises(MidiFormatError, match=r"arrangement\.mid"):
         folder.read_arrangement()

@@ -82,8 +82,8 @@ class Console:
             return
         stage, _, state = message.partition(": ")
         line = f"{self._prefix}{stage}"
-        if state == "up to date":
-            self._stream.write(f"{line}: up to date\n")
+        if state.startswith("up to date"):
+            self._stream.write(f"{line}: {state}\n")
         elif line != self._shown:
             self._stream.write(f"{line} ...\n")
         self._shown = line

@@ -136,8 +136,8 @@ def _songs(folder: Path, genre: str) -> list[tuple[Path, str]]:
         for path in folder.iterdir()
         if path.suffix.lower() in _SONG_SUFFIXES and path.is_file() and not path.name.startswith(".")
     )
-    stems = {path.stem for path in files}
-    songs = [path for path in files if path.stem.removesuffix(f".{genre}") not in stems - {path.stem}]
+    titles = {title for path in files for title in (path.stem, path.name)}
+    songs = [path for path in files if path.stem.removesuffix(f".{genre}") not in titles - {path.stem}]
     if not songs:
         raise UsageError(f"{folder}: there is no song in this folder", f"songs end in {', '.join(_SONG_SUFFIXES)}")
     alike = [path.stem for path in songs]

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
 
-from rearrange.audio import read_audio, write_audio
+from rearrange.audio import Audio, read_audio, write_audio
 from rearrange.commands.console import Console
 from rearrange.commands.options import OUTPUT_FORMATS, given
 from rearrange.errors import OutputError, UsageError
@@ -17,7 +18,7 @@ from rearrange.genre import Genre, load_genre
 from rearrange.pipeline.choices import settings_for
 from rearrange.pipeline.engine import Report, artefact_files, run
 from rearrange.pipeline.song import Song, open_song, song_kind
-from rearrange.pipeline.stages import stages_between
+from rearrange.pipeline.stages import SAMPLE_RATE, stages_between
 from rearrange.progress import span
 from rearrange.score import Role
 from rearrange.synth.soundfonts import resolve_soundfont
@@ -67,7 +68,7 @@ def convert_song(
     if any(stage.name == "render" for stage in stages):
         resolve_soundfont(chosen.get("soundfont") or "default")  # told now, and not after the long work
     if makes_sound:
-        _check_writable(output)
+        _check_output(output, chosen)
     with open_song(workspace, path) as song:
         if genre is not None:
             song.genre = genre
@@ -107,11 +108,20 @@ def stage_choices(chosen: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
         if part not in set(Role):
             raise UsageError(f"--lock: there is no part {part!r}", f"the parts are {', '.join(Role)}")
     return {
-        "separate": given(separator=chosen.get("separator"), device=chosen.get("device")),
+        "separate": given(separator=_absolute(chosen.get("separator")), device=chosen.get("device")),
         "arrange": given(**{name: chosen.get(name) for name in _ARRANGE_OPTIONS}, lock=parts),
-        "render": given(soundfont=chosen.get("soundfont")),
+        "render": given(soundfont=_absolute(chosen.get("soundfont"))),
         "mix": given(loudness_lufs=chosen.get("loudness")),
     }
+
+
+def _absolute(name: str | None) -> str | None:
+    """A path from the root, so that it holds in another folder too; a plain name as it is."""
+    if name is None:
+        return None
+    path = Path(name).expanduser()
+    is_path = path.parent != Path() or (path.suffix.lower() in (".sf2", ".sf3") and path.is_file())
+    return str(path.resolve()) if is_path else name
 
 
 def write_master(song: Song, output: Path, chosen: Mapping[str, Any]) -> None:
@@ -121,9 +131,13 @@ def write_master(song: Song, output: Path, chosen: Mapping[str, Any]) -> None:
     ------
     OutputError, UsageError : the file cannot be written, or not so.
     """
+    _write(read_audio(song.to_arrange.mix_path), output, chosen)
+
+
+def _write(sound: Audio, output: Path, chosen: Mapping[str, Any]) -> None:
     write_audio(
         output,
-        read_audio(song.to_arrange.mix_path),
+        sound,
         sample_rate=chosen.get("sample_rate"),
         bit_depth=chosen.get("bit_depth"),
         bitrate_kbps=chosen.get("bitrate"),
@@ -164,10 +178,22 @@ def _output_path(
     return result
 
 
-def _check_writable(output: Path) -> None:
-    """Find out now, and not after minutes of work, that the output cannot be written."""
+def _check_output(output: Path, chosen: Mapping[str, Any]) -> None:
+    """Find out now, and not after minutes of work, that the output cannot be written.
+
+    Raises
+    ------
+    OutputError : there is a folder of that name, or its folder cannot be written.
+    UsageError : an option that the format does not have.
+    """
     if output.is_dir():
         raise OutputError(f"{output}: is a folder")
+    with tempfile.TemporaryDirectory(prefix="rearrange-") as temporary:
+        probe = Path(temporary) / f"probe{output.suffix}"
+        try:
+            _write(Audio(np.zeros((2, SAMPLE_RATE), np.float32), SAMPLE_RATE), probe, chosen)
+        except UsageError as exc:
+            raise UsageError(exc.message.replace(str(probe), str(output)), exc.hint) from exc
     folder = next(parent for parent in output.absolute().parents if parent.exists())
     try:
         with tempfile.TemporaryFile(dir=folder):

@@ -4,6 +4,7 @@ import io
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from rearrange.audio import replacing
 from rearrange.midi.tempo import TICKS_PER_BEAT, Lead, lead_for, tempo_map
@@ -119,7 +120,7 @@ def _write(path: str | os.PathLike[str], sheet: _Sheet, voices: Sequence[_Voice]
     return lead
 
 
-_Event = tuple[int, int, object]  # tick, order within the tick, mido message
+_Event = tuple[int, int, Any]  # tick, order within the tick, mido message
 _Span = tuple[int, int, Note]  # on tick, off tick
 
 
@@ -129,7 +130,8 @@ def _track(events: Iterable[_Event]) -> object:
     track = mido.MidiTrack()
     now = 0
     for tick, _, message in sorted(events, key=lambda event: event[:2]):
-        track.append(message.copy(time=tick - now))  # type: ignore[attr-defined]
+        message.time = tick - now
+        track.append(message)
         now = tick
     return track
 

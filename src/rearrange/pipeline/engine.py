@@ -157,8 +157,8 @@ def _bring_up_to_date(
     if not reason and state.edited:
         reason = _damage(song, stage)
     if not reason:
-        progress(1.0, "up to date")
         edited = tuple(workspace.relative(file) for file in state.edited)
+        progress(1.0, f"up to date, with your {', '.join(edited)}" if edited else "up to date")
         return StageReport(stage.name, "", 0.0, _peak_memory_bytes(), edited, before.figures if before else {})
     started = time.monotonic()
     logger.info("%s: %s", stage.name, reason)

@@ -86,7 +86,7 @@ def _arrange(song: Song, settings: arrange.ArrangeSettings, progress: Progress) 
     score = song.workspace.read_score()
     stems = () if song.is_midi else tuple(song.workspace.stem_paths)
     arrangement = arrange.arrange(score, song.to_play, settings, stems=stems, progress=progress)
-    song.to_arrange.write_arrangement(arrangement)
+    song.to_arrange.write_arrangement(arrangement, title=song.source.title)
     return {
         "genre": arrangement.genre,
         "style": arrangement.style,
@@ -210,7 +210,7 @@ STAGES: tuple[Stage, ...] = (
         "render",
         render.VERSION,
         render.RenderSettings,
-        inputs=("arrangement",),
+        inputs=("arrangement", "stems", "score"),  # stems and score for a voice that is kept
         outputs=("tracks",),
         function=_render,
         weight=2.0,

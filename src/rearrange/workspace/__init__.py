@@ -1,7 +1,8 @@
 """A song's folder: its artefacts, their records and hashes, and what is stale. See DESIGN 3."""
 
-from rearrange.workspace.files import Fingerprint, Hashes, read_json, set_aside, write_json
-from rearrange.workspace.folder import ArrangementFolder, Source, StemFiles, Workspace, safe_name
+from rearrange.workspace.arrangement import ArrangementFolder
+from rearrange.workspace.files import Fingerprint, Hashes, read_json, safe_name, set_aside, write_json
+from rearrange.workspace.folder import Source, StemFiles, Workspace
 from rearrange.workspace.records import Record, read_record, write_record
 from rearrange.workspace.tracks import TrackFiles
 from rearrange.workspace.upkeep import State, begin_stage, fingerprints, finish_stage, stage_state, wanted_record

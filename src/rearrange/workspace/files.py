@@ -8,6 +8,7 @@ these, so it is noticed; a tool that edits a large file, keeps its size to the b
 import hashlib
 import json
 import re
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +17,20 @@ from typing import Any
 from rearrange.audio import replacing
 from rearrange.errors import OutputError, WorkspaceError
 
-__all__ = ["Fingerprint", "Hashes", "read_json", "remove_leftovers", "set_aside", "write_json"]
+__all__ = [
+    "Fingerprint",
+    "Hashes",
+    "file_sha256",
+    "present",
+    "read_json",
+    "remove_leftovers",
+    "safe_name",
+    "set_aside",
+    "write_json",
+]
 
+_MAX_NAME_BYTES = 80  # file systems take 255; names also get endings
+_RESERVED = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]+')
 _ALWAYS_HASHED_BYTES = 8 << 20
 _NUMBER_LIST = re.compile(r"\[\s+([-+.,\deE\s]+?)\s+\]")  # a note is a line, not six
 _LEFTOVERS = ".*.part*"  # the temporary names of audio.replacing
@@ -119,3 +132,29 @@ def remove_leftovers(folders: Iterable[Path]) -> None:
     for folder in folders:
         for path in folder.glob(_LEFTOVERS):
             path.unlink(missing_ok=True)
+
+
+def safe_name(name: str) -> str:
+    """A name as a file name that every system takes, in any script, never empty, hidden or over-long."""
+    text = unicodedata.normalize("NFC", name.encode("utf-8", "replace").decode("utf-8"))
+    text = _RESERVED.sub("_", text).strip(" .")
+    while len(text.encode("utf-8")) > _MAX_NAME_BYTES:
+        text = text[:-1]
+    return text.rstrip(" .") or "_"
+
+
+def present(path: Path, maker: str) -> Path:
+    """The path of an artefact.
+
+    Raises
+    ------
+    WorkspaceError : it is not there; says which command makes it.
+    """
+    if not path.is_file():
+        raise WorkspaceError(f"{path}: is missing", f"run {maker} first")
+    return path
+
+
+def file_sha256(path: Path) -> str:
+    """The hash of a small file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -9,32 +9,36 @@ arrangement the notes are always taken from the MIDI file, so that what sounds i
 `score.mid` is a view.
 """
 
-import hashlib
-import re
-import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import logging
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rearrange.audio import Audio, AudioWriter, read_audio
 from rearrange.errors import AudioFormatError, OutputError, WorkspaceError
-from rearrange.midi import Lead, read_midi, write_arrangement, write_performance, write_score
-from rearrange.score import Arrangement, Performance, Score
-from rearrange.workspace.files import Fingerprint, Hashes, read_json, remove_leftovers, write_json
-from rearrange.workspace.tracks import TrackFiles
-from rearrange.workspace.values import from_plain, to_plain
+from rearrange.midi import read_midi, write_performance, write_score
+from rearrange.score import Performance, Score
+from rearrange.workspace.arrangement import ArrangementFolder
+from rearrange.workspace.files import (
+    Fingerprint,
+    Hashes,
+    file_sha256,
+    present,
+    read_json,
+    remove_leftovers,
+    safe_name,
+    write_json,
+)
+from rearrange.workspace.values import from_plain, read_value, to_plain
 
-__all__ = ["ArrangementFolder", "Source", "StemFiles", "Workspace", "safe_name"]
+__all__ = ["Source", "StemFiles", "Workspace"]
 
-T = TypeVar("T")
-
-_MAX_NAME_BYTES = 80  # file systems take 255; names also get endings
-_RESERVED = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]+')
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -51,13 +55,6 @@ class Source:
 class _PerformanceFile:
     midi_sha256: str
     performance: Performance
-
-
-@dataclass(frozen=True)
-class _ArrangementFile:
-    midi_sha256: str
-    lead: Lead
-    arrangement: Arrangement  # its tracks without their notes
 
 
 class StemFiles(Mapping[str, Audio]):
@@ -122,10 +119,12 @@ class Workspace:
                 raise OutputError(f"{self.folder}: cannot be written: {exc.strerror or exc}") from exc
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as exc:
+            except BlockingIOError as exc:
                 raise WorkspaceError(
                     f"{self.folder}: another process is at work here", "wait for it, or use -w"
                 ) from exc
+            except OSError as exc:  # some network file systems have no locks
+                logger.info("%s cannot be locked: %s", self.folder, exc)
             remove_leftovers([self.folder, *(path for path in self.folder.glob("**/") if path != self.folder)])
             yield
 
@@ -158,8 +157,9 @@ class Workspace:
         """The arrangements that have been made, by name."""
         return sorted(path.parent.name for path in self.folder.glob("arrangements/*/arrangement.json"))
 
-    def arrangement(self, name: str) -> "ArrangementFolder":
-        return ArrangementFolder(self, name)
+    def arrangement(self, name: str) -> ArrangementFolder:
+        """The folder of one arrangement, which need not be there yet."""
+        return ArrangementFolder(self.folder / "arrangements" / safe_name(name), name, self.hashes)
 
     # --- artefacts
 
@@ -194,7 +194,7 @@ class Workspace:
     def write_performance(self, performance: Performance) -> None:
         midi_path = self.folder / "performance.mid"
         write_performance(midi_path, performance, title=self.source.title)
-        value = _PerformanceFile(_sha256(midi_path), performance)
+        value = _PerformanceFile(file_sha256(midi_path), performance)
         write_json(self.folder / "performance.json", to_plain(value))
 
     def read_performance(self) -> Performance:
@@ -204,9 +204,9 @@ class Workspace:
         ------
         WorkspaceError, MidiFormatError : it is missing or damaged.
         """
-        midi_path = _present(self.folder / "performance.mid", "rearrange transcribe")
-        exact = _read(self.folder / "performance.json", _PerformanceFile)
-        if exact.midi_sha256 == _sha256(midi_path):
+        midi_path = present(self.folder / "performance.mid", "rearrange transcribe")
+        exact = read_value(self.folder / "performance.json", _PerformanceFile)
+        if exact.midi_sha256 == file_sha256(midi_path):
             return exact.performance
         return read_midi(midi_path).performance
 
@@ -221,96 +221,7 @@ class Workspace:
         ------
         WorkspaceError : it is missing or damaged.
         """
-        return _read(_present(self.folder / "analysis.json", "rearrange analyse"), Score)
-
-
-class ArrangementFolder:
-    """The folder `arrangements/<name>/` of a workspace."""
-
-    def __init__(self, workspace: Workspace, name: str) -> None:
-        self.workspace = workspace
-        self.name = name
-        self.folder = workspace.folder / "arrangements" / safe_name(name)
-        self.midi_path = self.folder / "arrangement.mid"
-        self.mix_path = self.folder / "mix.wav"
-        self._last_read: tuple[str, Arrangement] | None = None
-
-    def record_path(self, stage: str) -> Path:
-        return self.folder / f"{stage}.json"
-
-    def write_arrangement(self, arrangement: Arrangement) -> None:
-        """Write the MIDI file that the user may edit, and what it cannot hold."""
-        lead = write_arrangement(self.midi_path, arrangement, title=self.workspace.source.title)
-        heads = tuple(replace(track, notes=()) for track in arrangement.tracks)
-        value = _ArrangementFile(_sha256(self.midi_path), lead, replace(arrangement, tracks=heads))
-        write_json(self.folder / "arrangement.json", to_plain(value))
-
-    def read_arrangement(self) -> Arrangement:
-        """What is to be played: notes, programs and, where edited, the tempo map of the MIDI file.
-
-        Raises
-        ------
-        WorkspaceError, MidiFormatError : it is missing or damaged.
-        """
-        written = _read(_present(self.folder / "arrangement.json", "rearrange arrange"), _ArrangementFile)
-        path = _present(self.midi_path, "rearrange arrange")
-        now = f"{_sha256(path)} {_sha256(self.folder / 'arrangement.json')}"
-        if self._last_read is not None and self._last_read[0] == now:
-            return self._last_read[1]
-        file = read_midi(path, known=written.arrangement.tracks, lead=written.lead)
-        arrangement = replace(written.arrangement, tracks=file.tracks)
-        if _sha256(path) != written.midi_sha256:
-            timeline = replace(file.timeline, confidence=arrangement.timeline.confidence)
-            arrangement = replace(arrangement, timeline=timeline)
-        self._last_read = now, arrangement
-        return arrangement
-
-    def track_files(self) -> TrackFiles:
-        """A file for the sound of each track and each kept stem, no two alike.
-
-        Raises
-        ------
-        WorkspaceError, MidiFormatError : the arrangement is missing or damaged.
-        """
-        arrangement = self.read_arrangement()
-        names = [*(track.name for track in arrangement.tracks), *arrangement.kept_stems]
-        return TrackFiles(self.folder / "tracks.json", self.track_paths(names), self.workspace.hashes)
-
-    def track_paths(self, names: Sequence[str]) -> dict[str, Path]:
-        """A file name for each track name, no two alike."""
-        paths: dict[str, Path] = {}
-        taken: set[str] = set()
-        for name in names:
-            base = safe_name(name)
-            file_name, number = base, 1
-            while file_name.casefold() in taken:
-                number += 1
-                file_name = f"{base} {number}"
-            taken.add(file_name.casefold())
-            paths[name] = self.folder / "tracks" / f"{file_name}.flac"
-        return paths
-
-
-def safe_name(name: str) -> str:
-    """A name as a file name that every system takes, in any script, never empty, hidden or over-long."""
-    text = unicodedata.normalize("NFC", name.encode("utf-8", "replace").decode("utf-8"))
-    text = _RESERVED.sub("_", text).strip(" .")
-    while len(text.encode("utf-8")) > _MAX_NAME_BYTES:
-        text = text[:-1]
-    return text.rstrip(" .") or "_"
-
-
-def _present(path: Path, maker: str) -> Path:
-    if not path.is_file():
-        raise WorkspaceError(f"{path}: is missing", f"run {maker} first")
-    return path
-
-
-def _read(path: Path, kind: type[T]) -> T:
-    try:
-        return from_plain(kind, read_json(path))
-    except ValueError as exc:
-        raise WorkspaceError(f"{path}: is damaged: {exc}", "delete it, and it is made again") from exc
+        return read_value(present(self.folder / "analysis.json", "rearrange analyse"), Score)
 
 
 def _read_flac(path: Path) -> Audio:
@@ -318,7 +229,3 @@ def _read_flac(path: Path) -> Audio:
         return read_audio(path)
     except AudioFormatError as exc:
         raise WorkspaceError(f"{path}: is damaged: {exc.message}", "delete it, and it is made again") from exc
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -9,11 +9,14 @@ from collections.abc import Hashable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from enum import StrEnum
 from functools import cache
+from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
+from rearrange.errors import WorkspaceError
 from rearrange.score import Note, NoteEvent
+from rearrange.workspace.files import read_json
 
-__all__ = ["from_plain", "to_plain"]
+__all__ = ["from_plain", "read_value", "to_plain"]
 
 T = TypeVar("T")
 _ROWS = (Note, NoteEvent)
@@ -127,3 +130,16 @@ def _field_names(kind: Hashable) -> tuple[str, ...]:
 def _hints(kind: type) -> Mapping[str, Any]:
     hints = get_type_hints(kind)
     return {name: hints[name] for name in _field_names(kind)}
+
+
+def read_value(path: Path, kind: type[T]) -> T:
+    """A value from a JSON file.
+
+    Raises
+    ------
+    WorkspaceError : the file is missing or damaged, or holds something else.
+    """
+    try:
+        return from_plain(kind, read_json(path))
+    except ValueError as exc:
+        raise WorkspaceError(f"{path}: is damaged: {exc}", "delete it, and it is made again") from exc
