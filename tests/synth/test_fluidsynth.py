@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from rearrange.errors import DependencyError, SoundfontError
 from rearrange.score import Note, Role, Timeline, Track
 from rearrange.synth import fluidsynth
-from rearrange.synth.fluidsynth import OUTPUT_BLOCK, Synthesizer, render_track, sounding_end_s
+from rearrange.synth.events import sounding_end_s
+from rearrange.synth.fluidsynth import OUTPUT_BLOCK, Synthesizer, render_track
 from tests.synth.sf2 import write_sf2
 
 RATE = 44100
@@ -181,9 +182,9 @@ def test_sample_rate_out_of_range_is_a_mistake(font: Path) -> None:
 def forgotten_library() -> Iterator[None]:
     """As in a fresh process: the binding is not imported yet."""
     module = sys.modules.pop("fluidsynth", None)
-    fluidsynth._library.cache_clear()
+    fluidsynth._load.cache_clear()
     yield
-    fluidsynth._library.cache_clear()
+    fluidsynth._load.cache_clear()
     sys.modules.pop("fluidsynth", None)
     if module is not None:
         sys.modules["fluidsynth"] = module

@@ -26,7 +26,8 @@ from numpy.typing import NDArray
 from rearrange.audio import Audio
 from rearrange.progress import Progress, silent
 from rearrange.score import Arrangement, Timeline
-from rearrange.synth.fluidsynth import render_track, sounding_end_s
+from rearrange.synth.events import sounding_end_s
+from rearrange.synth.fluidsynth import render_track
 from rearrange.synth.levels import LevelMeter
 from rearrange.synth.soundfonts import resolve_soundfont
 from rearrange.synth.stretch import stretch_stem

@@ -23,7 +23,7 @@ import logging
 import os
 import threading
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from types import TracebackType
@@ -34,8 +34,9 @@ from numpy.typing import NDArray
 
 from rearrange.errors import DependencyError, SoundfontError
 from rearrange.score import Timeline, Track
+from rearrange.synth.events import NoteChange, note_changes
 
-__all__ = ["SYNTH_BLOCK", "Synthesizer", "library_version", "render_track", "sounding_end_s"]
+__all__ = ["SYNTH_BLOCK", "Synthesizer", "library_version", "render_track"]
 
 logger = logging.getLogger(__name__)
 
@@ -48,15 +49,10 @@ SPEAKS_AT = 0.05
 ATTACK_WINDOW_S = 0.03
 MAX_LEAD_S = 0.015  # the slowest attack that is not meant: 12 ms, the bass guitar of Fluid R3
 FADE_S = 0.5  # what still sounds at the end of a track is faded out over this
-# A drum rings as long as it rings, however short its note is written: some kits (the 808's bass drum) would
-# be cut off. Hi-hats still choke one another, as the font says.
-DRUM_RINGS_S = 1.0
 _DRUM_CHANNEL, _DRUM_BANK = 9, 128
 _POLYPHONY = 256
 _CHECK_EVERY = 128  # blocks between two looks at whether anything still sounds
 _LOG_LEVELS = {0: logging.ERROR, 1: logging.ERROR, 2: logging.WARNING, 3: logging.DEBUG, 4: logging.DEBUG}
-Event = tuple[int, int, int, int]  # synth block, _OFF or _ON, pitch, velocity
-_OFF, _ON = 0, 1  # in this order at the same moment, so that a repeated note starts anew
 
 _SETTINGS: dict[str, int | float | str] = {
     "synth.reverb.active": 0,
@@ -70,27 +66,36 @@ _SETTINGS: dict[str, int | float | str] = {
 _INSTALL = "Debian/Ubuntu: apt install libfluidsynth3; macOS: brew install fluid-synth; see fluidsynth.org"
 
 
-_importing = threading.Lock()  # two threads that redirect stdout at once would lose it
+_loading = threading.Lock()
 
 
-@cache
-def _library() -> Any:
-    """Return pyfluidsynth's module, with the calls it lacks added in `_Calls`.
+def _library() -> "_Calls":
+    """Return libfluidsynth's functions, loaded once, by one thread.
 
     Raises
     ------
     DependencyError : the library or its binding is not installed.
     """
+    with _loading:
+        return _load()
+
+
+@cache
+def _load() -> "_Calls":
     try:
         # Where the environment variable CI is set, the binding prints at import.
         chatty = contextlib.redirect_stdout(io.StringIO()) if os.getenv("CI") else contextlib.nullcontext()
-        with _importing, chatty:
+        with chatty:
             import fluidsynth
     except ModuleNotFoundError as exc:
         raise DependencyError("the Python package pyfluidsynth is missing", "pip install pyfluidsynth") from exc
     except (ImportError, OSError) as exc:
         raise DependencyError(f"FluidSynth cannot be loaded: {exc}", _INSTALL) from exc
-    return _Calls(fluidsynth)
+    calls = _Calls(fluidsynth)
+    # The first synthesiser sets up what all share. A second one that is made meanwhile, by another thread,
+    # would go without the default modulators, i.e. without velocity.
+    calls.Synth().delete()
+    return calls
 
 
 class _Calls:
@@ -215,7 +220,7 @@ class Synthesizer:
         for pitch in pitches[:1]:
             self._lead(channel, pitch)  # a voice's very first note starts softer: not one to measure by
         lead = {pitch: self._lead(channel, pitch) for pitch in pitches}
-        events = _events(track, timeline, self.sample_rate, lead)
+        events = note_changes(track, timeline, blocks_per_s=self.sample_rate / SYNTH_BLOCK, lead_s=lead)
         n_samples = round(duration_s * self.sample_rate)
         self._span(channel, events, -self._max_lead * SYNTH_BLOCK, self._max_lead * SYNTH_BLOCK)
         for start in range(0, n_samples, OUTPUT_BLOCK):
@@ -243,16 +248,16 @@ class Synthesizer:
         self._synth.all_sounds_off(channel)
         self._write(np.zeros((2, SYNTH_BLOCK), dtype=np.float32), 0, 1)
 
-    def _span(self, channel: int, events: deque[Event], start: int, n_samples: int) -> NDArray[np.float32]:
+    def _span(self, channel: int, events: deque[NoteChange], start: int, n_samples: int) -> NDArray[np.float32]:
         """Play the events that fall into a stretch of time, and take them off the queue."""
         block: NDArray[np.float32] = np.zeros((2, n_samples), dtype=np.float32)
         first, n_blocks = start // SYNTH_BLOCK, n_samples // SYNTH_BLOCK
         position = 0
         while events and events[0][0] < first + n_blocks:
-            at, kind, pitch, velocity = events.popleft()
+            at, on, pitch, velocity = events.popleft()
             self._play(block, position, at - first)
             position = at - first
-            if kind == _ON:
+            if on:
                 self._synth.noteon(channel, pitch, velocity)
             else:
                 self._synth.noteoff(channel, pitch)
@@ -279,47 +284,6 @@ def _faded(block: NDArray[np.float32], start: int, n_samples: int, sample_rate: 
         left = n_samples - np.arange(start, start + block.shape[1])
         block *= np.minimum(left / fade, 1.0).astype(np.float32)
     return block
-
-
-def _events(track: Track, timeline: Timeline, sample_rate: int, lead_s: Mapping[int, float]) -> deque[Event]:
-    """Return a track's note-ons and note-offs in order; `lead_s` is by pitch.
-
-    A note ends at the latest where the next of its pitch starts, because a note-off ends every note of its
-    pitch. Of notes that start together at one pitch, the loudest is played. Each lasts at least one block.
-    """
-    notes = [note for note in track.notes if 0 <= note.pitch <= 127 and note.velocity > 0]
-    if not notes:
-        return deque()
-    onsets = np.array([note.onset_beat for note in notes])
-    ends = onsets + np.array([note.duration_beat for note in notes])
-    blocks_per_s = sample_rate / SYNTH_BLOCK
-    leads = np.array([lead_s[note.pitch] for note in notes])
-    starts = np.rint((np.maximum(timeline.seconds(onsets), 0.0) - leads) * blocks_per_s).astype(int)
-    rings_s = DRUM_RINGS_S if track.is_drum else 0.0
-    ends_s = np.maximum(timeline.seconds(ends), timeline.seconds(onsets) + rings_s)
-    stops = np.rint(ends_s * blocks_per_s).astype(int)
-    by_pitch: dict[int, dict[int, tuple[int, int]]] = {}
-    for note, start, stop in zip(notes, starts.tolist(), stops.tolist(), strict=True):
-        if stop <= 0:
-            continue  # over before the song begins
-        struck = by_pitch.setdefault(note.pitch, {})
-        stop_so_far, velocity_so_far = struck.get(start, (start + 1, 0))
-        struck[start] = max(stop, stop_so_far), max(min(note.velocity, 127), velocity_so_far)
-    events: list[Event] = []
-    for pitch, struck in by_pitch.items():
-        order = sorted(struck)
-        for start, following in zip(order, [*order[1:], None], strict=True):
-            stop, velocity = struck[start]
-            events.append((start, _ON, pitch, velocity))
-            events.append((stop if following is None else min(stop, following), _OFF, pitch, 0))
-    return deque(sorted(events))
-
-
-def sounding_end_s(track: Track, timeline: Timeline) -> float:
-    """Return when the last note of a track is let go, in seconds; 0 for an empty track."""
-    if not track.notes:
-        return 0.0
-    return float(timeline.seconds([note.onset_beat + note.duration_beat for note in track.notes]).max())
 
 
 def render_track(
