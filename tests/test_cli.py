@@ -200,22 +200,23 @@ def test_batch_goes_on_past_a_failure_and_lists_it(cli: Cli, quick, song: Path) 
 
         if song.is_midi:
             read_midi(song.path)
+        if song.path.name == "a.wav":
+            raise ZeroDivisionError("a mistake of ours")
         return quick_stages.FUNCTIONS["analyse"](song, settings, progress)
 
     quick(analyse=analyse)
     done = cli("batch", folder, "-g", "jazz", "-o", "out", "--format", "flac")
     assert done.code == 1
     assert sorted(path.name for path in Path("out").glob("*.flac")) == [
-        "a.jazz.flac",
         "c.flac.jazz.flac",
         "c.wav.jazz.flac",
     ]
-    assert "1 of 4 songs failed:\n  album/b.mid: " in done.err
+    assert "2 of 4 songs failed:\n  album/a.wav: ZeroDivisionError: a mistake of ours\n  album/b.mid: " in done.err
     assert not Path("out/b.rearrange").exists()
     done = cli("batch", folder, "-g", "jazz", "-o", "out", "--json")
     assert done.code == 1
-    assert [item["code"] for item in done.json["failed"]] == ["midi-format"]
-    assert len(done.json["songs"]) == 3
+    assert [item["code"] for item in done.json["failed"]] == ["internal", "midi-format"]
+    assert len(done.json["songs"]) == 2
 
 
 def test_batch_does_not_take_its_own_results_for_songs(cli: Cli, quick, song: Path) -> None:

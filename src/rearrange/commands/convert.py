@@ -102,9 +102,10 @@ def batch(folder: Path, genre: str | None, output: Path | None, as_json: bool, *
                     )
                 except CancelledError:
                     raise
-                except (RearrangeError, OSError, MemoryError) as exc:
-                    console.note(str(exc))
-                    failed.append({"song": str(song), **_as_error(exc)})
+                except Exception as exc:  # whatever it is, the other songs are converted
+                    error = _as_error(exc)
+                    console.note(f"[{error['code']}] {error['message']}")
+                    failed.append({"song": str(song), **error})
                 else:
                     done.append(result)
                     if not as_json:
@@ -121,7 +122,8 @@ def batch(folder: Path, genre: str | None, output: Path | None, as_json: bool, *
 def _as_error(exc: Exception) -> Mapping[str, object]:
     if isinstance(exc, RearrangeError):
         return {"code": exc.code, "message": exc.message, "hint": exc.hint}
-    return {"code": "system", "message": str(exc) or type(exc).__name__, "hint": ""}
+    code = "system" if isinstance(exc, OSError | MemoryError) else "internal"
+    return {"code": code, "message": f"{type(exc).__name__}: {exc}", "hint": ""}
 
 
 def _songs(folder: Path, genre: str) -> list[tuple[Path, str]]:
