@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import mido
 import numpy as np
 import pytest
 import soundfile
@@ -382,6 +383,14 @@ def test_a_midi_song_becomes_another(cli: Cli) -> None:
     result = cli("convert", "song.mid", "-g", "rock", "--json").json
     assert list(result["stages"]) == ["analyse", "arrange", "render", "mix"]
     assert Path(result["output"]).stat().st_size > 100_000
+    edited = mido.MidiFile(result["arrangement"])
+    bass = next(track for track in edited.tracks if any(m.type == "program_change" for m in track))
+    bass[:] = [m.copy(note=m.note + 1) if m.type in ("note_on", "note_off") else m for m in bass]
+    edited.save(result["arrangement"])
+    again = cli("convert", "song.mid", "-g", "rock", "--json").json["stages"]
+    assert again["arrange"]["edited"] == ["arrangements/rock/arrangement.mid"]
+    assert again["render"]["figures"]["rendered"] == 1  # the track that was edited, and no other
+    assert again["mix"]["because"] != "up to date"
     assert cli("convert", "song.mid", "-g", "rock", "--vocals", "keep").line.startswith("rearrange: [usage] ")
     assert cli("separate", "-w", "song.rearrange").code == 2
 

@@ -8,13 +8,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from rearrange.midi import Lead, read_midi, write_arrangement
-from rearrange.score import Arrangement
+from rearrange.score import Arrangement, Timeline
 from rearrange.workspace.files import Hashes, file_sha256, present, safe_name, write_json
 from rearrange.workspace.tracks import TrackFiles
 from rearrange.workspace.values import read_value, to_plain
 
 __all__ = ["ArrangementFolder"]
+
+_SAME_S = 0.001
 
 
 @dataclass(frozen=True)
@@ -60,8 +64,7 @@ class ArrangementFolder:
         file = read_midi(path, known=written.arrangement.tracks, lead=written.lead)
         arrangement = replace(written.arrangement, tracks=file.tracks)
         if file_sha256(path) != written.midi_sha256:
-            timeline = replace(file.timeline, confidence=arrangement.timeline.confidence)
-            arrangement = replace(arrangement, timeline=timeline)
+            arrangement = replace(arrangement, timeline=_edited_timeline(arrangement.timeline, file.timeline))
         self._last_read = now, arrangement
         return arrangement
 
@@ -89,3 +92,15 @@ class ArrangementFolder:
             taken.add(file_name.casefold())
             paths[name] = self.folder / "tracks" / f"{file_name}.flac"
         return paths
+
+
+def _edited_timeline(written: Timeline, read: Timeline) -> Timeline:
+    """The timeline of an edited file; where only notes were edited, exactly the one that was written.
+
+    A tempo map in MIDI is rounded: taking it for another one would render every track anew.
+    """
+    if (written.metres, written.end_beat) == (read.metres, read.end_beat):
+        beats = [beat for beat in (0.0, *written.knots_beat, *read.knots_beat) if 0.0 <= beat <= written.end_beat]
+        if np.max(np.abs(written.seconds(beats) - read.seconds(beats))) < _SAME_S:
+            return written
+    return replace(read, confidence=written.confidence)
