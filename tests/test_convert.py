@@ -89,7 +89,7 @@ def test_the_voice_is_kept_in_time(cli: Cli, band_wav: Path) -> None:
     assert cli("preview", "-w", "Bänd.rearrange", "--bars", "2").code == 0
 
 
-def test_a_midi_song_becomes_another(cli: Cli) -> None:
+def test_a_midi_song_becomes_another(cli: Cli, tmp_path: Path) -> None:
     song = band_song(n_bars=8)
     parts = tuple(
         Part(
@@ -120,6 +120,12 @@ def test_a_midi_song_becomes_another(cli: Cli) -> None:
     assert again["arrange"]["edited"] == ["arrangements/rock/arrangement.mid"]
     assert again["render"]["figures"]["rendered"] == 1  # the track that was edited, and no other
     assert again["mix"]["because"] != "up to date"
+    square = write_sf2(tmp_path / "square.sf2", waveform="square")
+    fonts = ("--soundfont", "tiny", "--soundfont", square)
+    previews = cli("preview", "-w", "song.rearrange", "--bars", "2", *fonts, "--json").json["previews"]
+    names = [Path(preview["output"]).name for preview in previews]
+    assert names == ["song.rock.preview.tiny.wav", "song.rock.preview.square.wav"]
+    assert Path(names[0]).read_bytes() != Path(names[1]).read_bytes()
     assert cli("convert", "song.mid", "-g", "rock", "--vocals", "keep").line.startswith("rearrange: [usage] ")
     assert cli("separate", "-w", "song.rearrange").code == 2
 
