@@ -25,7 +25,7 @@ from rearrange.mixtable import MixTable
 from rearrange.progress import Progress, silent, span
 from rearrange.score import Arrangement, Role
 from rearrange.synth.desk import Channel, Desk
-from rearrange.synth.effects import TRACK_LUFS
+from rearrange.synth.effects import TRACK_LUFS, hiss
 from rearrange.synth.levels import TrackSource, sounding_lufs
 from rearrange.synth.master import LimiterGain, MasterMeter, find_gain
 
@@ -35,6 +35,7 @@ logger = logging.getLogger(__name__)
 
 VERSION = 1
 BLOCK = 16384  # samples that go through the graph at a time; larger ones leave the processor's cache
+READ_BLOCKS = 2  # blocks that are decoded at a time: 1 costs a fifth more, 4 and 8 make the graph wait (measured)
 SPOOL_BYTES = 256 * 2**20
 # A track that is quieter than this allows is not brought up all the way: a stem that holds nothing but what
 # leaked from others stays in the background.
@@ -95,11 +96,12 @@ def mix(
     unknown = set(sources) - {track.name for track in arrangement.tracks} - set(arrangement.kept_stems)
     if unknown:
         raise ValueError(f"the arrangement has no tracks {sorted(unknown)}")
-    with ThreadPoolExecutor() as pool, tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES) as spool:
+    with ThreadPoolExecutor(max_workers=2) as pool, tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES) as spool:
         progress(0.0, "measuring the tracks")
+        expected_s = float(arrangement.timeline.seconds(arrangement.timeline.end_beat)) + 3.0
         loudness = {name: lufs for name, lufs in (track_lufs or {}).items() if name in sources}
         missing = [name for name in sources if name not in loudness]
-        measured = pool.map(lambda name: sounding_lufs(sources[name], rate), missing)
+        measured = pool.map(lambda name: sounding_lufs(sources[name], rate, expected_s=expected_s), missing)
         loudness |= dict(zip(missing, measured, strict=True))
         channels = _channels(arrangement, table, loudness)
         if not channels:
@@ -113,7 +115,6 @@ def mix(
             sample_rate=rate,
             master_lufs=settings.loudness_lufs,
         )
-        expected_s = float(arrangement.timeline.seconds(arrangement.timeline.end_beat)) + 3.0
         played = _played(desk, sources, pool, expected_s=expected_s, progress=span(progress, 0.05, 0.85))
         meter = _keep(played, spool, rate, pool)
         ceiling = 10 ** ((settings.true_peak_dbtp - _CEILING_MARGIN_DB) / 20)
@@ -167,33 +168,45 @@ def _kicks_s(arrangement: Arrangement) -> list[float]:
 def _played(
     desk: Desk, sources: Mapping[str, TrackSource], pool: Executor, *, expected_s: float, progress: Progress
 ) -> Iterator[NDArray[np.float32]]:
-    """Yield the mix before mastering: all tracks, then silence until the effects have died away."""
-    readers = {name: sources[name](block_s=BLOCK / desk.sample_rate) for name in desk.names}
-    ahead = {name: pool.submit(next, reader, None) for name, reader in readers.items()}
+    """Yield the mix before mastering: all tracks, then silence until the effects have died away.
+
+    Tracks are decoded ahead, in other threads, in pieces of several blocks.
+    """
+    piece = READ_BLOCKS * BLOCK
+    readers = {name: sources[name](block_s=piece / desk.sample_rate) for name in desk.names}
+
+    def read() -> dict[str, Future[tuple[NDArray[np.float32], int]]]:
+        return {name: pool.submit(_next_piece, reader, piece) for name, reader in readers.items()}
+
+    # A reader is one generator: its pieces must be asked for one after the other.
+    ahead = read()
     position, left = 0, desk.tail
     while True:
-        blocks = {name: future.result() for name, future in ahead.items()}
-        n = max((block.shape[1] for block in blocks.values() if block is not None), default=0)
+        pieces = {name: future.result() for name, future in ahead.items()}
+        n = max(length for _, length in pieces.values())
         if n:
-            ahead = {name: pool.submit(next, reader, None) for name, reader in readers.items()}
+            ahead = read()
         else:
-            n = min(left, BLOCK)
+            n = min(left, piece)
             left -= n
             if not n:
                 break
-        yield from desk.play({name: _stereo(block, n) for name, block in blocks.items()})
-        position += n
-        progress(min(position / desk.sample_rate / expected_s, 1.0), "mixing")
+        for start in range(0, n, BLOCK):
+            stop = min(start + BLOCK, n)
+            yield from desk.play({name: sound[:, start:stop] for name, (sound, _) in pieces.items()})
+            position += stop - start
+            progress(min(position / desk.sample_rate / expected_s, 1.0), "mixing")
     yield from desk.end()
 
 
-def _stereo(block: NDArray[np.float32] | None, n: int) -> NDArray[np.float32]:
-    """Return a block as (2, n): mono on both sides, silence where the track is over."""
+def _next_piece(reader: Iterator[NDArray[np.float32]], n: int) -> tuple[NDArray[np.float32], int]:
+    """Return the next samples as (2, n), mono on both sides, with hiss; and how many of them are the track's."""
+    piece = hiss(n)
+    block = next(reader, None)
     if block is None:
-        return np.zeros((2, n), np.float32)
-    if block.shape[1] < n:
-        block = np.pad(block, ((0, 0), (0, n - block.shape[1])))
-    return block if len(block) == 2 else np.repeat(block[:1], 2, axis=0)
+        return piece, 0
+    piece[:, : block.shape[1]] += block
+    return piece, block.shape[1]
 
 
 def _keep(

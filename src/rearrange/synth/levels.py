@@ -2,8 +2,8 @@
 
 BS.1770's integrated loudness without overlap: K-weighted power of 400 ms windows, absolute and relative gate, so
 that rests do not count. `LevelMeter` listens to blocks as they are rendered and takes one window of each;
-`sounding_lufs` reads windows out of a finished track, one in four seconds, at positions that fall in step
-with no tempo, or the whole track where it sounds in few of them.
+`sounding_lufs` reads N_WINDOWS out of a finished track, spread over it at positions that fall in step with no
+tempo, or the whole track where it is short, or sounds in few of them.
 """
 
 from collections.abc import Generator, Iterator
@@ -14,13 +14,14 @@ from typing import Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from rearrange.synth.master import ABSOLUTE_GATE_LUFS, gated_lufs, k_weighting, power_to_lufs
+from rearrange.synth.master import gated_lufs, k_weighting, power_to_lufs
 
 __all__ = ["LevelMeter", "TrackSource", "sounding_lufs"]
 
 _WINDOW_S = 0.4
-_STRIDE_S = 4.0
-_ENOUGH = 12  # sounding windows
+N_WINDOWS = 30
+_ENOUGH = 10  # windows that are not much softer than the whole
+_LOUD_LU = 6.0
 _GOLDEN = 0.6180339887498949  # multiples of it, modulo 1, repeat least
 _WHOLE_BLOCK_S = 10.0
 
@@ -54,20 +55,29 @@ class LevelMeter:
         return gated_lufs(np.array(self._powers))
 
 
-def sounding_lufs(source: TrackSource, sample_rate: int) -> float:
-    """Return the gated loudness of a track in LUFS; -inf for silence."""
+def sounding_lufs(source: TrackSource, sample_rate: int, *, expected_s: float) -> float:
+    """Return the gated loudness of a track in LUFS; -inf for silence.
+
+    Parameters
+    ----------
+    expected_s : how long the track is, about; windows are spread over it
+    """
     window = round(_WINDOW_S * sample_rate)
+    stride_s = expected_s / N_WINDOWS
     powers: list[float] = []
-    while True:
-        start_s = (len(powers) + len(powers) * _GOLDEN % 1.0 * (1 - _WINDOW_S / _STRIDE_S)) * _STRIDE_S
-        blocks = cast(Generator[NDArray[np.float32]], source(block_s=_WINDOW_S, start_s=start_s))
-        with closing(blocks):
-            block = next(blocks, None)
-        if block is None or block.shape[1] < window:
-            break
-        powers.append(_power(block, sample_rate))
-    if np.count_nonzero(power_to_lufs(np.array(powers)) > ABSOLUTE_GATE_LUFS) >= _ENOUGH:
-        return gated_lufs(np.array(powers))
+    if stride_s > 2 * _WINDOW_S:
+        for i in range(N_WINDOWS):
+            start_s = i * stride_s + i * _GOLDEN % 1.0 * (stride_s - _WINDOW_S)
+            with closing(
+                cast(Generator[NDArray[np.float32]], source(block_s=_WINDOW_S, start_s=start_s))
+            ) as blocks:
+                block = next(blocks, None)
+            if block is None or block.shape[1] < window:
+                break
+            powers.append(_power(block, sample_rate))
+    loudness = gated_lufs(np.array(powers))
+    if np.count_nonzero(power_to_lufs(np.array(powers)) > loudness - _LOUD_LU) >= _ENOUGH:
+        return loudness
     powers = []
     for block in source(block_s=_WHOLE_BLOCK_S):
         padded = np.pad(block, ((0, 0), (0, -block.shape[1] % window)))

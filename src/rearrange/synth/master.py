@@ -21,7 +21,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
-    "ABSOLUTE_GATE_LUFS",
     "LimiterGain",
     "MasterMeter",
     "find_gain",
@@ -33,7 +32,7 @@ __all__ = [
 BIN = 64  # samples
 _HOP_S = 0.1  # gating blocks are 400 ms, every 100 ms
 _HOPS_PER_BLOCK = 4
-ABSOLUTE_GATE_LUFS, _RELATIVE_GATE_LU = -70.0, -10.0
+_ABSOLUTE_GATE_LUFS, _RELATIVE_GATE_LU = -70.0, -10.0
 _OFFSET_LUFS = -0.691
 
 # 6 dB are reached in 6 ms and given back in 100 ms: fast enough not to pump, slow enough for a bass note.
@@ -69,7 +68,7 @@ def power_to_lufs(power: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def gated_lufs(blocks: NDArray[np.float64]) -> float:
     """Integrated loudness of the power of gating blocks; -inf for silence."""
-    loud = blocks[power_to_lufs(blocks) > ABSOLUTE_GATE_LUFS]
+    loud = blocks[power_to_lufs(blocks) > _ABSOLUTE_GATE_LUFS]
     if not len(loud):
         return float("-inf")
     gate = power_to_lufs(loud.mean()) + _RELATIVE_GATE_LU
