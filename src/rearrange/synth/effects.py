@@ -195,12 +195,14 @@ def noise_block(
 
     The noise falls by 3 dB per octave within a block; crackles are single clicks, few loud and many soft.
     """
-    block = np.zeros((2, n))
+    from scipy.fft import irfft, rfft
+
+    block: NDArray[np.float32] = np.zeros((2, n), np.float32)
     if noise_gain > 0:
-        spectrum = np.fft.rfft(rng.standard_normal((2, n)), axis=1)
+        spectrum = rfft(rng.standard_normal((2, n), dtype=np.float32), axis=1)
         hz = np.fft.rfftfreq(n, 1 / sample_rate)
-        pink = np.fft.irfft(spectrum / np.sqrt(np.maximum(hz, 40.0)), n, axis=1)
-        block += noise_gain * pink / max(float(np.sqrt(np.mean(pink**2))), 1e-12)
+        pink = irfft(spectrum / np.sqrt(np.maximum(hz, 40.0)).astype(np.float32), n, axis=1)
+        block += pink * np.float32(noise_gain / max(float(np.sqrt(np.mean(pink**2))), 1e-12))
     if crackle_gain > 0:
         n_clicks = int(rng.poisson(_CRACKLES_PER_S * n / sample_rate))
         at = rng.integers(0, n, n_clicks)
@@ -210,7 +212,7 @@ def noise_block(
             inside = at + offset < n
             np.add.at(block[0], at[inside] + offset, (decay * size * balance)[inside])
             np.add.at(block[1], at[inside] + offset, (decay * size * (1 - balance))[inside])
-    return block.astype(np.float32)
+    return block
 
 
 def duck_gain(
