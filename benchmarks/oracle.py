@@ -95,10 +95,9 @@ def _unpacked(data: Path, folder: Path, limit: int | None) -> list[Path]:
 
 def _song_results(file: Path, *, genres: Sequence[str], strength: float, seed: int) -> list[Result]:
     midi = read_midi(file)
-    try:
-        score = analyse(midi.performance, None, timeline=midi.timeline)
-    except Exception as exc:
-        print(f"{file.name}: left out: {exc}", file=sys.stderr)
+    score = analyse(midi.performance, None, timeline=midi.timeline)
+    if not score.chords or score.track(Role.MELODY) is None:
+        print(f"{file.name}: left out: it has no harmony or no melody", file=sys.stderr)
         return []
     reference = _annotated_chords(file.with_name("chord_midi.txt"), score) or score.chords
     tune = score.track(Role.MELODY)
