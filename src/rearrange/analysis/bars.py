@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rearrange.analysis.evidence import Evidence
-from rearrange.analysis.metre import SOURCES, WEIGHTS, cue_samples, half_bar_changes, half_beat_chroma
+from rearrange.analysis.metre import bar_line_feature, cue_samples, half_bar_changes, half_beat_chroma
+from rearrange.analysis.metre_weights import SOURCES, WEIGHTS
 
 __all__ = ["bar_starts"]
 
@@ -75,7 +76,7 @@ def _gains(evidence: Evidence, beat_frames: Floats, beats_per_bar: int) -> Float
     middle = samples @ np.array([weight(f"middle_{cue}") for cue in _CUES])
     for name, chroma in half_beat_chroma(evidence, beat_frames).items():
         change = half_bar_changes(chroma, beats_per_bar)[: len(samples)]
-        downbeat += weight(f"bar_line_{name}_{beats_per_bar}") * (change - change.mean())
+        downbeat += weight(bar_line_feature(name, beats_per_bar)) * (change - change.mean())
     gains = np.repeat((-downbeat / (beats_per_bar - 1))[:, None], beats_per_bar, axis=1)
     gains[:, 0] = downbeat
     if beats_per_bar == 4:

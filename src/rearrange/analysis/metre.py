@@ -5,12 +5,11 @@ whose felt beat is the dotted quarter) and which beat is the first downbeat. Eac
 `evidence` lie on it: what starts on beats and between them, what is new on downbeats, how bars repeat. The
 softmax of the scores is the confidence.
 
-Limits: one metre for the song: a bar of another length moves every downbeat after it. 5/4 and 7/8 come out as 4/4
-or 3/4.
+Limits: one metre for the song; single bars of another length are found in `bars`. 5/4 and 7/8 come out as 4/4 or
+3/4. Of 84 songs in 6/8, one in seven is read as 3/4 (bars as long, beats across them), one in five by sound
+alone.
 
-Source: the weights are a softmax regression (L2 0.01) over the hypotheses of some 470 excerpts of 40 s, as
-rendered sound and as notes, half of these with the errors of a transcription (Groove MIDI, Freedoom, POP909 with
-and without drums, OpenScore Lieder). Five-fold cross-validation by song: beat F1 0.79 from sound, 0.83 from notes.
+Source: the weights are fitted; `metre_weights` says on what.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,11 +20,13 @@ from numpy.typing import NDArray
 
 from rearrange.analysis.chroma import CHROMA_RATE_HZ
 from rearrange.analysis.evidence import Evidence
+from rearrange.analysis.metre_weights import SOURCES, WEIGHTS
 from rearrange.analysis.onsets import FRAME_RATE_HZ
 
 __all__ = [
     "Hypothesis",
     "MetreChoice",
+    "bar_line_feature",
     "choose_metre",
     "cue_samples",
     "half_bar_changes",
@@ -43,51 +44,6 @@ _CENTRE_BPM = 112.0
 _CUES = ("low", "mid", "high", "harmony", "bass")
 _LAGS = (1, 2, 3, 4, 6, 8)  # beats, at which patterns may repeat
 FEWEST_BEATS = 8
-
-SOURCES = ("sound", "notes")
-# Log odds per unit of each feature, from sound and from notes.
-WEIGHTS: Mapping[str, tuple[float, float]] = {
-    "bar_line_all_2": (15.57, 1.04),
-    "bar_line_all_3": (11.74, 5.96),
-    "bar_line_all_4": (9.57, 2.80),
-    "bar_line_bass_2": (4.02, 0.20),
-    "bar_line_bass_3": (30.14, 1.75),
-    "bar_line_bass_4": (12.20, 0.73),
-    "compound_thirds_high": (1.27, 1.10),
-    "compound_thirds_low": (0.44, 0.54),
-    "compound_thirds_mid": (0.74, 1.17),
-    "downbeat_bass": (-0.20, 0.20),
-    "downbeat_harmony": (0.88, 0.54),
-    "downbeat_high": (-0.09, -0.00),
-    "downbeat_low": (1.14, 0.92),
-    "downbeat_mid": (-0.88, -0.47),
-    "late_high": (-0.48, -0.16),
-    "late_low": (0.81, 1.40),
-    "late_mid": (0.51, 0.51),
-    "middle_bass": (-0.01, 0.01),
-    "middle_harmony": (0.73, 0.79),
-    "middle_high": (0.27, -0.15),
-    "middle_low": (0.54, 0.23),
-    "middle_mid": (-1.11, -0.83),
-    "octaves": (-0.35, -0.37),
-    "octaves_squared": (-3.06, -2.58),
-    "on_bass": (0.77, -2.15),
-    "on_harmony": (2.29, 3.64),
-    "on_high": (1.66, 1.06),
-    "on_low": (1.93, 2.58),
-    "on_mid": (-0.03, 0.25),
-    "repeats_bar": (3.51, 2.76),
-    "repeats_two": (-0.66, -0.43),
-    "repeats_two_bars": (3.18, 1.06),
-    "thirds_high": (-0.49, -0.57),
-    "thirds_low": (-0.37, -0.68),
-    "thirds_mid": (-0.36, -0.26),
-    "three": (-1.07, -1.30),
-    "three_octaves": (0.48, 0.68),
-    "two": (-2.05, -1.70),
-    "two_octaves": (-1.93, -1.73),
-    "two_octaves_squared": (2.07, 1.52),
-}
 
 
 @dataclass(frozen=True)
@@ -166,7 +122,7 @@ def metre_features(
             features |= _bar_features(samples, n_beats, phase)
             features |= _kind_features(shared, repetition, n_beats)
             for name, chroma in halves.items():
-                features[f"bar_line_{name}_{n_beats}"] = _bar_line_contrast(chroma, n_beats, phase)
+                features[bar_line_feature(name, n_beats)] = _bar_line_contrast(chroma, n_beats, phase)
             out[n_beats, phase] = features
     return out
 
@@ -219,7 +175,31 @@ def _bar_features(samples: Floats, n_beats: int, phase: int) -> dict[str, float]
     downbeat = beats[0] - np.mean(beats[1:], axis=0)
     middle = beats[2] - (beats[1] + beats[3]) / 2 if n_beats == 4 else np.zeros(len(_CUES))
     features = {f"downbeat_{cue}": float(downbeat[i]) for i, cue in enumerate(_CUES)}
-    return features | {f"middle_{cue}": float(middle[i]) for i, cue in enumerate(_CUES)}
+    features |= {f"middle_{cue}": float(middle[i]) for i, cue in enumerate(_CUES)}
+    return features | _halfway_features(samples, n_beats, phase)
+
+
+def _halfway_features(samples: Floats, n_beats: int, phase: int) -> dict[str, float]:
+    """What tells 6/8 from 3/4, whose bars are equally long: the fourth eighth against the third and the fifth.
+
+    Kick and snare alternate in any rock bar, too: read as 6/8 it counts only as far as its beats fall in three.
+    """
+    rows = [samples[(phase + k) % n_beats :: n_beats].mean(axis=0) for k in range(n_beats)]
+    features = {f"halfway_{kind}_{cue}": 0.0 for kind in ("two", "three") for cue in _CUES}
+    if n_beats == 2:
+        accent = rows[1][_ON] - (rows[0][_TWO_THIRDS] + rows[1][_THIRD]) / 2
+        mean = samples[:, :, :3].mean(axis=(0, 2))  # (positions,), of the registers
+        in_three = float(np.clip((mean[_THIRD] + mean[_TWO_THIRDS]) / 2 - mean[_HALF], 0.0, 1.0))
+        features |= {f"halfway_two_{cue}": in_three * float(accent[i]) for i, cue in enumerate(_CUES)}
+    elif n_beats == 3:
+        accent = rows[1][_HALF] - (rows[1][_ON] + rows[2][_ON]) / 2
+        features |= {f"halfway_three_{cue}": float(accent[i]) for i, cue in enumerate(_CUES)}
+    return features
+
+
+def bar_line_feature(register: str, n_beats: int) -> str:
+    """Name of the weight of changes across bar lines; bars of three quarters (3/4 and 6/8) share theirs."""
+    return f"bar_line_{register}_{'long' if n_beats == 4 else 'short'}"
 
 
 def half_beat_chroma(evidence: Evidence, beat_frames: Floats) -> dict[str, Floats]:
