@@ -250,6 +250,15 @@ _READERS: Mapping[str, Callable[[Song], object]] = {
 
 
 def _peak_memory_bytes() -> int:
-    """The largest resident size of the process so far."""
+    """The largest resident size of the process so far.
+
+    Linux keeps the one of the program itself in /proc; `getrusage` there counts that of the process which started
+    it too, from before the exec.
+    """
+    status = Path("/proc/self/status")
+    if status.is_file():
+        for line in status.read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
