@@ -1,8 +1,8 @@
-"""Whether a MIDI file's own grid is the music's: its beats, shifted beats, or neither.
+"""The song's grid: a `Timeline` from beats, and whether a MIDI file's own is the music's.
 
-Conventions: the grid is a `Timeline` in quarter notes. Notes *cohere* with it if they begin at a constant distance
-from its sixteenths or triplets, whatever that distance is. Many files do so and still have their beats elsewhere:
-recorded to a click and exported from another bar, or with a time signature that nobody ever set (1/4).
+Conventions: a grid is a `Timeline` in quarter notes. Notes *cohere* with a file's if they begin at a constant
+distance from its sixteenths or triplets, whatever that distance is. Many files do so and still have their beats
+elsewhere: recorded to a click and exported from another bar, or with a time signature that nobody set (1/4).
 
 Limits: the file's tempo is believed where notes cohere with it, half or double as it may be; compound and
 irregular metres are believed too.
@@ -22,14 +22,17 @@ from rearrange.analysis.beats import BeatTrack
 from rearrange.analysis.evidence import Evidence
 from rearrange.analysis.metre import Hypothesis, hypotheses
 from rearrange.analysis.onsets import FRAME_RATE_HZ
-from rearrange.score import Timeline
+from rearrange.score import Metre, Timeline
 
-__all__ = ["Coherence", "coherence", "fits_as_written", "read_grid"]
+__all__ = ["RELEASE_BEAT", "Coherence", "coherence", "fits_as_written", "read_grid", "timeline_from_beats"]
 
 Floats = NDArray[np.float64]
 
 # Unrelated onsets come to 0.05 or so; the loosest of 120 files that keep a grid to 0.43.
 _LEAST_COHERENCE = 0.35
+_METRES = {4: Metre(4, 4), 3: Metre(3, 4), 2: Metre(6, 8)}  # by felt beats per bar
+_PICKUP_BARS = 0.55  # what begins later in its bar than this leads into the next
+RELEASE_BEAT = 0.25  # a last note that rings this far into a bar does not open it
 _OWN_OFFSET_BEAT = 0.06  # players that lag behind the beat by this much still mean it
 _OWN_MARGIN = 2.5  # log odds by which another reading must win: the 90 right grids lose by 1.4 at most
 _SHORTEST_BAR_BEATS = 2.0  # a stated bar below two quarters is a default, not a metre
@@ -150,3 +153,54 @@ def _readings(
         for hypothesis in hypotheses([evidence], frames, beats_per_bar=beats_per_bar):
             out.append(_Reading(hypothesis, float(beats[hypothesis.phase]) - found.offset_beat, k))
     return out
+
+
+def timeline_from_beats(track: BeatTrack, first_s: float, last_s: float) -> Timeline:
+    """Beat 0 on the downbeat of the bar in which the music begins, or after its pickup; whole bars to the end.
+
+    Parameters
+    ----------
+    first_s, last_s : when the first note begins and the last one ends, in seconds
+    """
+    metre = _METRES[track.beats_per_bar]
+    unit = metre.beats_per_bar / track.beats_per_bar
+    indices = np.arange(len(track.times_s))
+    position, last = (float(np.interp(time, track.times_s, indices)) for time in (first_s, last_s))
+    starts = _bars_everywhere(track, len(indices))
+    bar = max(int(np.searchsorted(starts, position + 0.15, side="right")) - 1, 0)
+    starts_late = position + 0.15 - starts[bar] > _PICKUP_BARS * (starts[bar + 1] - starts[bar])
+    # A bar that begins before the recording does is not whole: what sounds of it is a pickup.
+    first = bar + 1 if starts[bar] < 0 or starts_late else bar
+    stop = max(int(np.searchsorted(starts, last - RELEASE_BEAT / unit, side="left")), first + 1)
+    zero = int(starts[first])
+    return Timeline(
+        tuple(float(beat) for beat in (indices - zero) * unit),
+        tuple(float(time) for time in track.times_s),
+        _metres(np.diff(starts[first : stop + 1]), metre, unit),
+        float((starts[stop] - zero) * unit),
+        track.beat_confidence * (0.5 + 0.5 * track.bar_confidence),
+    )
+
+
+def _bars_everywhere(track: BeatTrack, n_beats: int) -> NDArray[np.int64]:
+    """The track's bar lines, carried on by two usual bars before its first beat and past its last."""
+    n, known = track.beats_per_bar, track.bar_starts
+    if len(known) == 0:
+        known = np.array([track.phase])
+    before = np.arange(known[0] - n * (2 + known[0] // n), known[0], n)
+    after = known[-1] + n * np.arange(1, max(n_beats - int(known[-1]), 0) // n + 3)
+    return np.concatenate([before, known, after]).astype(np.int64)
+
+
+def _metres(lengths: NDArray[np.int64], usual: Metre, unit: float) -> tuple[tuple[float, Metre], ...]:
+    """Where the metre changes, in beats; `lengths` are the bars' felt beats of `unit` quarters."""
+    changes: list[tuple[float, Metre]] = []
+    onset = 0.0
+    for length in lengths:
+        eighths = round(float(length) * unit * 2)
+        same = eighths == usual.beats_per_bar * 2
+        metre = usual if same else Metre(eighths, 8) if usual.denominator == 8 else Metre(eighths // 2, 4)
+        if not changes or changes[-1][1] != metre:
+            changes.append((onset, metre))
+        onset += float(length) * unit
+    return tuple(changes)

@@ -6,8 +6,8 @@ whose felt beat is the dotted quarter) and which beat is the first downbeat. Eac
 softmax of the scores is the confidence.
 
 Limits: one metre for the song; single bars of another length are found in `bars`. 5/4 and 7/8 come out as 4/4 or
-3/4. Of 84 songs in 6/8, one in seven is read as 3/4 (bars as long, beats across them), one in five by sound
-alone.
+3/4. Of 84 songs in 6/8, one in six is read as 3/4 (bars as long, beats across them), one in four by sound alone; a
+waltz faster than about 150 may be read as 6/8, a beat to its bar.
 
 Source: the weights are fitted; `metre_weights` says on what.
 """

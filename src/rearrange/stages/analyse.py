@@ -19,7 +19,7 @@ from rearrange.analysis import chroma as chroma_of
 from rearrange.analysis.beats import BeatTrack, track_beats
 from rearrange.analysis.evidence import note_evidence, sound_evidence
 from rearrange.analysis.form import bar_energies, find_sections
-from rearrange.analysis.grid import read_grid
+from rearrange.analysis.grid import RELEASE_BEAT, read_grid, timeline_from_beats
 from rearrange.analysis.groove import swing_ratio
 from rearrange.analysis.harmony import estimate_chords, estimate_key
 from rearrange.analysis.onsets import FRAME_RATE_HZ, OnsetEnvelope, band_spectrogram, note_envelope, onset_envelope
@@ -27,7 +27,7 @@ from rearrange.analysis.roles import RolePart, assign_roles
 from rearrange.audio import Audio, resample
 from rearrange.errors import TooLittleMusicError, UsageError
 from rearrange.progress import Progress, silent, span
-from rearrange.score import Metre, Note, NoteEvent, Performance, Role, Score, Timeline, Track, sorted_notes
+from rearrange.score import Note, NoteEvent, Performance, Role, Score, Timeline, Track, sorted_notes
 
 __all__ = ["VERSION", "AnalyseSettings", "analyse"]
 
@@ -37,14 +37,13 @@ Floats = NDArray[np.float64]
 
 ANALYSIS_RATE_HZ = 22050
 _FELT_BEATS = {"4/4": 4, "3/4": 3, "6/8": 2}
-_METRES = {4: Metre(4, 4), 3: Metre(3, 4), 2: Metre(6, 8)}
 _SHORTEST_SONG_S = 1.0
 _SILENCE = 1e-4  # RMS, −80 dB of full scale
 _FEWEST_NOTES = 4
 _KEPT_DEVIATION = 0.25
 _SHORTEST_NOTE_BEAT = 0.125
 _NOTES_SHARE = 0.35  # of the notes heard, against the sound itself, in the chroma
-_PICKUP_BARS = 0.55  # what begins later in its bar than this leads into the next
+_HELD_LEVEL = 0.25  # of a note's power in the bars after the one it begins in
 _RHYTHM_STEPS = 8  # per bar, in what form is told from
 
 
@@ -158,13 +157,13 @@ def _timeline(
         if isinstance(grid, Timeline) and asked_for:
             return _until_last_note(grid, heard)
         if isinstance(grid, BeatTrack):
-            return _timeline_of(grid, heard)
+            return timeline_from_beats(grid, *_sounding_span(heard))
     return _tracked(heard, settings, beats_per_bar)
 
 
 def _until_last_note(timeline: Timeline, heard: _Heard) -> Timeline:
-    """The file's timeline up to the bar in which its last note begins."""
-    last = float(timeline.beats(max(note.onset_s for note in (*heard.notes, *heard.hits))))
+    """The file's timeline up to the bar in which its last note ends."""
+    last = float(timeline.beats(_sounding_span(heard)[1])) - RELEASE_BEAT
     bars = replace(timeline, end_beat=max(last, timeline.end_beat) + 16.0).bars
     return replace(timeline, end_beat=next(bar.end_beat for bar in bars if bar.end_beat > last + 1e-6))
 
@@ -180,60 +179,14 @@ def _tracked(heard: _Heard, settings: AnalyseSettings, beats_per_bar: Sequence[i
     n_frames = min(len(each.strength) for each in evidence)
     evidence = [replace(each, strength=each.strength[:n_frames], cues=each.cues[:n_frames]) for each in evidence]
     track = track_beats(evidence, tempo_bpm=felt_bpm, beats_per_bar=beats_per_bar)
-    return _timeline_of(track, heard)
-
-
-def _timeline_of(track: BeatTrack, heard: _Heard) -> Timeline:
-    """Beat 0 on the downbeat of the bar in which the music begins, or after its pickup; whole bars to the end."""
-    metre = _METRES[track.beats_per_bar]
-    unit = metre.beats_per_bar / track.beats_per_bar
-    first_s, last_s = _sounding_span(heard)
-    indices = np.arange(len(track.times_s))
-    position, last = (float(np.interp(time, track.times_s, indices)) for time in (first_s, last_s))
-    starts = _bars_everywhere(track, len(indices))
-    bar = max(int(np.searchsorted(starts, position + 0.15, side="right")) - 1, 0)
-    starts_late = position + 0.15 - starts[bar] > _PICKUP_BARS * (starts[bar + 1] - starts[bar])
-    # A bar that begins before the recording does is not whole: what sounds of it is a pickup.
-    first = bar + 1 if starts[bar] < 0 or starts_late else bar
-    stop = max(int(np.searchsorted(starts, last - 0.1 / unit, side="left")), first + 1)
-    zero = int(starts[first])
-    return Timeline(
-        tuple(float(beat) for beat in (indices - zero) * unit),
-        tuple(float(time) for time in track.times_s),
-        _metres(np.diff(starts[first : stop + 1]), metre, unit),
-        float((starts[stop] - zero) * unit),
-        track.beat_confidence * (0.5 + 0.5 * track.bar_confidence),
-    )
-
-
-def _bars_everywhere(track: BeatTrack, n_beats: int) -> NDArray[np.int64]:
-    """The track's bar lines, carried on by two usual bars before its first beat and past its last."""
-    n, known = track.beats_per_bar, track.bar_starts
-    if len(known) == 0:
-        known = np.array([track.phase])
-    before = np.arange(known[0] - n * (2 + known[0] // n), known[0], n)
-    after = known[-1] + n * np.arange(1, max(n_beats - int(known[-1]), 0) // n + 3)
-    return np.concatenate([before, known, after]).astype(np.int64)
-
-
-def _metres(lengths: NDArray[np.int64], usual: Metre, unit: float) -> tuple[tuple[float, Metre], ...]:
-    """Where the metre changes, in beats; `lengths` are the bars' felt beats of `unit` quarters."""
-    changes: list[tuple[float, Metre]] = []
-    onset = 0.0
-    for length in lengths:
-        eighths = round(float(length) * unit * 2)
-        same = eighths == usual.beats_per_bar * 2
-        metre = usual if same else Metre(eighths, 8) if usual.denominator == 8 else Metre(eighths // 2, 4)
-        if not changes or changes[-1][1] != metre:
-            changes.append((onset, metre))
-        onset += float(length) * unit
-    return tuple(changes)
+    return timeline_from_beats(track, *_sounding_span(heard))
 
 
 def _sounding_span(heard: _Heard) -> tuple[float, float]:
-    """When the first note begins, and when the last has begun and sounded for a moment, in seconds."""
-    onsets = [note.onset_s for note in (*heard.notes, *heard.hits)]
-    return min(onsets), max(onsets) + 0.1
+    """When the first note begins, and when the last one ends; in seconds. Drum hits ring for a moment only."""
+    first = min(note.onset_s for note in (*heard.notes, *heard.hits))
+    ends = [min(note.onset_s + note.duration_s, heard.duration_s) for note in heard.notes]
+    return first, max([*ends, *(hit.onset_s + 0.1 for hit in heard.hits)])
 
 
 def _chroma(heard: _Heard, borders_s: Floats) -> tuple[Floats, Floats]:
@@ -265,10 +218,17 @@ def _bar_levels(heard: _Heard, timeline: Timeline) -> Floats:
         mean = (power[frames[1:]] - power[frames[:-1]]) / np.maximum(np.diff(frames), 1)
         return np.asarray(np.sqrt(mean))
     levels = np.zeros(len(borders) - 1)
+    lengths = np.diff(borders)
     for note in (*heard.notes, *heard.hits):
+        struck = (note.velocity / 127) ** 2
         bar = int(np.searchsorted(borders, note.onset_s + 1e-3, side="right")) - 1
         if 0 <= bar < len(levels):
-            levels[bar] += (note.velocity / 127) ** 2
+            levels[bar] += struck
+        # What is held over from an earlier bar still sounds, though less than when it was struck.
+        end_s = note.onset_s + note.duration_s
+        for held in range(max(bar + 1, 0), int(np.searchsorted(borders, end_s - 1e-3))):
+            if held < len(levels):
+                levels[held] += _HELD_LEVEL * struck * min((end_s - borders[held]) / lengths[held], 1.0)
     return np.sqrt(levels)
 
 
