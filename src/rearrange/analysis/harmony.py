@@ -42,7 +42,9 @@ _THIRD, _FIFTH, _SEVENTH = 0.85, 0.75, 0.6  # tones of a chord against its root
 
 _MAJOR_PROFILE = np.array([0.748, 0.06, 0.488, 0.082, 0.67, 0.46, 0.096, 0.715, 0.104, 0.366, 0.057, 0.4])
 _MINOR_PROFILE = np.array([0.712, 0.084, 0.474, 0.618, 0.049, 0.46, 0.105, 0.747, 0.404, 0.067, 0.133, 0.33])
-_REST_WEIGHT = 0.6  # of resting on the tonic against the profile: 0.98 of POP909's keys with it, 0.83 without
+# Of resting on the tonic against the profile: on 24 songs of POP909, 0.98 of the keys with it and 0.83 without
+# (weighted, true beats); on 60 others, from MIDI alone, 0.88.
+_REST_WEIGHT = 0.6
 _MAJOR_SCALE, _MINOR_SCALE = (0, 2, 4, 5, 7, 9, 11), (0, 2, 3, 5, 7, 8, 10, 11)
 
 _HARTE = {
