@@ -10,9 +10,8 @@ Conventions: features are those of `metre.metre_features`, by name. Features are
 in a folder named for the code that made them: a stopped run goes on.
 
 What this reproduces of the weights that are shipped: the fit. On the features that those were fitted on,
-`fit_both` finds 94 of the 96 to both digits that are written, and two within 0.01 (there, three recordings on
-which nothing was fitted counted in the features' deviation). What comes before differs, so that a run gives
-other weights:
+`fit_both` finds all 96 to both digits that are written. What comes before differs, so that a run gives other
+weights:
 
 - excerpts: there, generators whose state went through several scripts chose them. Here one seed chooses from
   the same sets, as many of each;
