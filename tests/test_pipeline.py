@@ -7,7 +7,14 @@ import numpy as np
 import pytest
 import soundfile
 
-from rearrange.errors import AudioFormatError, CancelledError, MidiFormatError, UsageError, WorkspaceError
+from rearrange.errors import (
+    AudioFormatError,
+    CancelledError,
+    MidiFormatError,
+    ModelError,
+    UsageError,
+    WorkspaceError,
+)
 from rearrange.genre import load_genre
 from rearrange.midi import write_arrangement
 from rearrange.pipeline.choices import settings_for
@@ -62,6 +69,32 @@ ALL = [stage.name for stage in STAGES]
 @pytest.fixture
 def bench(tmp_path: Path) -> Bench:
     return Bench(tmp_path)
+
+
+def test_an_impossible_choice_does_not_stick(bench: Bench) -> None:
+    def fails(_song: Song, _settings: object, _progress: Progress) -> Mapping[str, object]:
+        raise ModelError("no model is called 'foo'")
+
+    wrong = {"separate": {"separator": "foo"}}
+    records = stages(real_settings=True)
+    with pytest.raises(ModelError):
+        bench.run(stages(real_settings=True, separate=fails), given=wrong)
+    assert bench.run(records) == ALL  # with the default separator again
+    with pytest.raises(ModelError):
+        bench.run(stages(real_settings=True, separate=fails), given=wrong)
+    assert bench.run(records) == []
+
+
+def test_an_arrangement_without_notes_is_told_not_rendered(bench: Bench) -> None:
+    bench.run()
+    sounds = sorted(bench.midi.parent.glob("tracks/*.flac"))
+    whole = bench.midi.read_bytes()
+    bench.midi.write_bytes(whole[:120])
+    with pytest.raises(MidiFormatError, match="no notes"):
+        bench.run()
+    assert sorted(bench.midi.parent.glob("tracks/*.flac")) == sounds
+    bench.midi.unlink()
+    assert "arrange" in bench.run()
 
 
 def test_the_folder_is_as_designed(bench: Bench) -> None:

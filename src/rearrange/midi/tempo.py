@@ -2,8 +2,9 @@
 
 A MIDI file begins at tick 0 and second 0; a song's beat 0 may lie later, and pickup notes before it. So whole
 bars are put in front of beat 0, and the tempo of the part of them that holds no notes is chosen such that
-second 0 of the song is tick 0: audio and MIDI line up in a DAW. Only where notes lie before second 0 itself
-does the file start earlier than the song, by `Lead.lead_s`.
+second 0 of the song is tick 0: audio and MIDI line up in a DAW. Only where notes lie before second 0 itself, or
+where a bar would have to rush by faster than any DAW allows, does the file start earlier than the song, by
+`Lead.lead_s`.
 
 MIDI tempos are whole microseconds per quarter note. Each is chosen from the time the file has reached, so
 that rounding does not add up, and long stretches are split: the map is within 0.3 ms everywhere.
@@ -22,6 +23,7 @@ __all__ = ["TICKS_PER_BEAT", "Lead", "lead_for", "tempo_map", "timeline_from"]
 TICKS_PER_BEAT = 960
 _SLOWEST_US = (1 << 24) - 1  # of a tempo event's three bytes: 3.6 bpm
 _DEFAULT_US = 500_000  # what MIDI assumes where no tempo is given: 120 bpm
+_FASTEST_LEAD_BPM = 900.0  # DAWs stop at 960 to 999
 _SPLIT_BEAT = 512.0  # half a microsecond of rounding per beat stays below 0.26 ms
 _MERGE_BEAT = 1 / 16  # a time signature this near to a bar line belongs on it
 
@@ -55,6 +57,8 @@ def lead_for(timeline: Timeline, first_beat: float) -> Lead:
     # The bars before the anchor must have some beats to fill, and are best filled at the song's own tempo.
     natural_bars = pickup_bars + anchor_s * timeline.tempo_bpm(anchor) / 60 / bar
     bars = max(math.floor(pickup_bars + 1e-9) + 1, round(natural_bars))
+    if (bars * bar + anchor) * 60 / anchor_s > _FASTEST_LEAD_BPM:
+        return Lead(bars * bar, max(-float(timeline.seconds(-bars * bar)), 0.0), -bars * bar)
     return Lead(bars * bar, 0.0, anchor)
 
 

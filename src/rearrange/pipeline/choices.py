@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any
 
+from rearrange.errors import UsageError
 from rearrange.pipeline.engine import Stage, record_path
 from rearrange.pipeline.song import Song
 from rearrange.workspace import from_plain, read_record
@@ -43,5 +44,5 @@ def _chosen_before(song: Song, stage: Stage) -> Any:
     names = {field.name for field in fields(stage.settings_type)}
     try:
         return from_plain(stage.settings_type, {k: v for k, v in record.settings.items() if k in names})
-    except ValueError:
+    except (ValueError, UsageError):
         return None

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from rearrange.errors import AudioFormatError, WorkspaceError
+from rearrange.errors import AudioFormatError, RearrangeError, WorkspaceError
 from rearrange.pipeline.song import Song, genre_reference
 from rearrange.progress import Progress, silent, span
 from rearrange.workspace import (
@@ -22,6 +22,7 @@ from rearrange.workspace import (
     finish_stage,
     read_record,
     stage_state,
+    take_back_stage,
     to_plain,
     wanted_record,
 )
@@ -165,7 +166,12 @@ def _bring_up_to_date(
     in_the_way = [file for artefact in stage.outputs for file in artefact_files(song, artefact)]
     begin_stage(path, before, wanted, state, in_the_way)
     progress(0.0, "started")
-    figures = stage.function(song, settings, progress)
+    try:
+        figures = stage.function(song, settings, progress)
+    except RearrangeError:
+        left = [file for artefact in stage.outputs for file in artefact_files(song, artefact)]
+        take_back_stage(workspace, path, before, left)
+        raise
     progress(1.0, "done")
     seconds, peak = time.monotonic() - started, _peak_memory_bytes()
     outputs = [file for artefact in stage.outputs for file in artefact_files(song, artefact)]

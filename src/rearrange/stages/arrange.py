@@ -22,6 +22,7 @@ VERSION = 1
 
 # What a listener pays for double or half time, as a log tempo ratio: it is taken where it saves more than this.
 _RATIO_COST = 0.2
+_PICKUP_BEAT = 0.1  # what begins less before the first bar line is on it
 _VOCALS = ("auto", "keep", "play", "drop")
 _TEMPO_RANGE_BPM = (20.0, 400.0)
 
@@ -48,6 +49,23 @@ class ArrangeSettings:
     lock: tuple[str, ...] = ()
     style: str | None = None
 
+    def __post_init__(self) -> None:
+        """Check what can be checked without a song.
+
+        Raises
+        ------
+        UsageError : a value makes no sense.
+        """
+        self.dials()
+        if not -1.0 <= self.energy <= 1.0:
+            raise UsageError(f"energy is {self.energy:g}, not between -1 and 1")
+        if self.vocals not in _VOCALS:
+            raise UsageError(f"vocals is {self.vocals!r}, not one of {', '.join(_VOCALS)}")
+        for name in self.lock:
+            if name not in set(Role):
+                raise UsageError(f"cannot lock {name!r}: the parts are {', '.join(Role)}")
+        _tempo_range(self.tempo, None)
+
     def dials(self) -> Dials:
         """The four dials, each falling back to strength.
 
@@ -63,6 +81,19 @@ class ArrangeSettings:
                 raise UsageError(f"{name if own is not None else 'strength'} is {value:g}, not between 0 and 1")
             values[name] = float(value)
         return Dials(**values)
+
+
+def _tempo_range(tempo: str, genre: Genre | None) -> tuple[float, float] | None:
+    """Lowest and highest tempo that will do; None for the song's own, or where the genre is not known yet."""
+    if tempo in ("keep", "genre"):
+        return genre.tempo_bpm if genre is not None and tempo == "genre" else None
+    try:
+        wanted = float(tempo)
+    except ValueError as exc:
+        raise UsageError(f"tempo {tempo!r} is not keep, genre or a number") from exc
+    if not _TEMPO_RANGE_BPM[0] <= wanted <= _TEMPO_RANGE_BPM[1]:
+        raise UsageError(f"tempo {wanted:g} is not between 20 and 400 beats per minute")
+    return wanted, wanted
 
 
 def arrange(
@@ -87,8 +118,6 @@ def arrange(
     dials = settings.dials()
     locked = _locked_roles(settings, score)
     kept = _kept_stems(settings, stems)
-    if not -1.0 <= settings.energy <= 1.0:
-        raise UsageError(f"energy is {settings.energy:g}, not between -1 and 1")
     progress(0.0, "reading the chart")
     tempo_bpm, ratio = choose_tempo(score, genre, settings.tempo, may_change_feel=not kept and not locked)
     song = in_beat_ratio(score, ratio)
@@ -127,8 +156,6 @@ def arrange(
 def _locked_roles(settings: ArrangeSettings, score: Score) -> frozenset[Role]:
     roles = set()
     for name in settings.lock:
-        if name not in set(Role):
-            raise UsageError(f"cannot lock {name!r}: the parts are {', '.join(Role)}")
         if score.track(Role(name)) is None:
             raise UsageError(f"cannot lock {name}: no such part was heard in the song")
         roles.add(Role(name))
@@ -136,8 +163,6 @@ def _locked_roles(settings: ArrangeSettings, score: Score) -> frozenset[Role]:
 
 
 def _kept_stems(settings: ArrangeSettings, stems: Collection[str]) -> tuple[str, ...]:
-    if settings.vocals not in _VOCALS:
-        raise UsageError(f"vocals is {settings.vocals!r}, not one of {', '.join(_VOCALS)}")
     if settings.vocals != "keep":
         return ()
     if "vocals" not in stems:
@@ -153,17 +178,10 @@ def choose_tempo(score: Score, genre: Genre, tempo: str, *, may_change_feel: boo
     UsageError : `tempo` is neither keep, genre nor a number in 20..400.
     """
     song_bpm = score.timeline.mean_tempo_bpm
-    if tempo == "keep":
+    allowed = _tempo_range(tempo, genre)
+    if allowed is None:
         return song_bpm, 1.0
-    if tempo == "genre":
-        low, high = genre.tempo_bpm
-    else:
-        try:
-            low = high = float(tempo)
-        except ValueError as exc:
-            raise UsageError(f"tempo {tempo!r} is not keep, genre or a number") from exc
-        if not _TEMPO_RANGE_BPM[0] <= low <= _TEMPO_RANGE_BPM[1]:
-            raise UsageError(f"tempo {low:g} is not between 20 and 400 beats per minute")
+    low, high = allowed
     metres = [metre for _, metre in score.timeline.metres]
     ratios = [1.0]
     if may_change_feel and all(metre.denominator == 4 for metre in metres):
@@ -181,9 +199,11 @@ def choose_tempo(score: Score, genre: Genre, tempo: str, *, may_change_feel: boo
 
 
 def _steady(song: Score, tempo_bpm: float) -> Timeline:
-    """The song's bars at one tempo, with room for its pickup before beat 0."""
+    """The song's bars at one tempo, from second 0 on; a pickup gets the whole bars that it lies in."""
     first = min((track.notes[0].onset_beat for track in song.tracks if track.notes), default=0.0)
-    start_s = max(-first, 0.0) * 60.0 / tempo_bpm
+    bar = song.timeline.metres[0][1].beats_per_bar
+    lead_beat = math.ceil(-first / bar) * bar if first < -_PICKUP_BEAT else 0.0
+    start_s = lead_beat * 60.0 / tempo_bpm
     end = max(song.timeline.end_beat, 1.0)
     return Timeline(
         (0.0, end),

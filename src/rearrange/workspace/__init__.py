@@ -5,7 +5,15 @@ from rearrange.workspace.files import Fingerprint, Hashes, read_json, safe_name,
 from rearrange.workspace.folder import Source, StemFiles, Workspace
 from rearrange.workspace.records import Record, read_record, write_record
 from rearrange.workspace.tracks import TrackFiles
-from rearrange.workspace.upkeep import State, begin_stage, fingerprints, finish_stage, stage_state, wanted_record
+from rearrange.workspace.upkeep import (
+    State,
+    begin_stage,
+    fingerprints,
+    finish_stage,
+    stage_state,
+    take_back_stage,
+    wanted_record,
+)
 from rearrange.workspace.values import from_plain, to_plain
 
 __all__ = [
@@ -27,6 +35,7 @@ __all__ = [
     "safe_name",
     "set_aside",
     "stage_state",
+    "take_back_stage",
     "to_plain",
     "wanted_record",
     "write_json",

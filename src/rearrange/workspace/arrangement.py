@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from rearrange.errors import MidiFormatError
 from rearrange.midi import Lead, read_midi, write_arrangement
 from rearrange.score import Arrangement, Timeline
 from rearrange.workspace.files import Hashes, file_sha256, present, safe_name, write_json
@@ -62,6 +63,10 @@ class ArrangementFolder:
         if self._last_read is not None and self._last_read[0] == now:
             return self._last_read[1]
         file = read_midi(path, known=written.arrangement.tracks, lead=written.lead)
+        if written.arrangement.tracks and not any(track.notes for track in file.tracks):
+            raise MidiFormatError(
+                f"{path}: has no notes any more", "save it again, or delete it and rearrange arrange makes it anew"
+            )
         arrangement = replace(written.arrangement, tracks=file.tracks)
         if file_sha256(path) != written.midi_sha256:
             arrangement = replace(arrangement, timeline=_edited_timeline(arrangement.timeline, file.timeline))

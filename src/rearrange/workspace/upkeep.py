@@ -14,7 +14,15 @@ from rearrange.workspace.files import Fingerprint, set_aside
 from rearrange.workspace.folder import Workspace
 from rearrange.workspace.records import Record, write_record
 
-__all__ = ["State", "begin_stage", "fingerprints", "finish_stage", "stage_state", "wanted_record"]
+__all__ = [
+    "State",
+    "begin_stage",
+    "fingerprints",
+    "finish_stage",
+    "stage_state",
+    "take_back_stage",
+    "wanted_record",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -105,6 +113,15 @@ def begin_stage(
             logger.warning("%s is not as it was made: kept as %s", file.name, set_aside(file))
     outputs = record.outputs if record is not None else {}
     write_record(path, replace(wanted, outputs=outputs, finished=False))
+
+
+def take_back_stage(workspace: Workspace, path: Path, before: Record | None, outputs: Iterable[Path]) -> None:
+    """After a failure that has replaced nothing, the record is as before: an impossible choice does not stick."""
+    hashes = _present({workspace.relative(file): workspace.hashes.of(file) for file in outputs})
+    if before is None and not hashes:
+        path.unlink(missing_ok=True)
+    elif before is not None and before.finished and dict(before.outputs) == hashes:
+        write_record(path, before)
 
 
 def finish_stage(
