@@ -1,7 +1,7 @@
 """How much of the song is left, and how much genre there is, with MIDI in place of ears.
 
 Every song x every genre through `analyse` and `arrange`; prints one table and writes JSON. The songs are those of
-POP909 whose number leaves 3 on division by 20 (nothing was tuned on them), with the set's own chords
+POP909 whose number leaves 3 on division by 20 (the arranger was tuned on none of them), with the set's own chords
 as the reference, and every eighth full-band song of Freedoom, with the chords that `analyse` hears as the
 reference.
 
