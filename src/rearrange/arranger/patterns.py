@@ -31,6 +31,16 @@ _SHORTEST_BEAT = 0.1
 
 
 @dataclass(frozen=True, slots=True)
+class Dials:
+    """How far each side of the song moves towards the genre, each in [0, 1]."""
+
+    rhythm: float
+    harmony: float
+    instruments: float
+    ornament: float
+
+
+@dataclass(frozen=True, slots=True)
 class Session:
     """What every part of one arrangement is made from.
 
@@ -42,21 +52,11 @@ class Session:
     chart: Chart
     genre: Genre
     style: Style
-    dials: "Dials"
+    dials: Dials
     chords: Sequence[Chord]
     timeline: Timeline
     beat_ratio: float
     seed: int
-
-
-@dataclass(frozen=True, slots=True)
-class Dials:
-    """How far each side of the song moves towards the genre, each in [0, 1]."""
-
-    rhythm: float
-    harmony: float
-    instruments: float
-    ornament: float
 
 
 def choose_style(genre: Genre, metre: Metre, tempo_bpm: float, *, seed: int, name: str | None = None) -> Style:

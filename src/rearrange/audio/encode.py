@@ -3,6 +3,7 @@
 Both write through to the disk and report a full one as `OutputError`.
 """
 
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -97,12 +98,8 @@ class _AvEncoder:
     def abandon(self) -> None:
         import av
 
-        try:
+        with closing(self._file), suppress(av.error.FFmpegError, OSError):  # the file is being thrown away
             self._container.close()
-        except (av.error.FFmpegError, OSError):
-            pass  # it is being thrown away
-        finally:
-            self._file.close()
 
     def _mux(self, frame: Any) -> None:
         import av
