@@ -10,7 +10,7 @@ from rearrange.analysis.metre_weights import WEIGHTS
 from rearrange.errors import UsageError
 from rearrange.score import NoteEvent, Part
 from rearrange.synth.soundfonts import resolve_soundfont
-from rearrange.training import metre, sets
+from rearrange.training import metre
 from rearrange.training.excerpts import EXCERPT_S, Excerpt, cut, misheard
 from rearrange.training.readings import VIEWS, Example, Readings, example_of, read_example, write_example
 
@@ -132,12 +132,3 @@ def test_misheard_notes_are_the_same_for_the_same_seed() -> None:
     assert one.parts == other.parts
     assert one.parts != waltz().parts
     assert 0.7 * waltz().n_notes < one.n_notes < waltz().n_notes
-
-
-def test_a_missing_archive_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(UsageError, match="freedoom"):
-        sets.unpacked(tmp_path, "freedoom", tmp_path / "cache")
-    arguments = ["--data", str(tmp_path), "--cache", str(tmp_path / "cache"), "--out", str(tmp_path / "w.py")]
-    assert metre.main(arguments) == UsageError.exit_code
-    assert "gmd.tar.xz" in capsys.readouterr().err
-    assert not (tmp_path / "w.py").exists()

@@ -1,5 +1,7 @@
 """The symbolic sets that the metre is fitted on, as excerpts: Groove MIDI, Freedoom, POP909, OpenScore Lieder.
 
+Only songs that are not held out are seen: `evaluation.corpora.training_songs` is the one door to them.
+
 Conventions: what is chosen at random comes from the seed and the name of the song alone, so that an excerpt is the
 same whatever was made before it. `band` is POP909 with Groove's drums and a bass; in half of those, chords and
 melody anticipate some beats by half a beat.
@@ -12,7 +14,6 @@ openscore.cc.
 
 import csv
 import random
-import tarfile
 import xml.etree.ElementTree as ET
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -22,13 +23,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from rearrange.errors import UsageError
+from rearrange.evaluation.corpora import training_songs, unpacked
 from rearrange.midi import read_midi
 from rearrange.score import NoteEvent, Part
 from rearrange.training.excerpts import EXCERPT_S, Excerpt, cut, drifting
 from rearrange.training.lieder import lied, written_metre
 
-__all__ = ["COUNTS", "excerpts_of", "unpacked"]
+__all__ = ["COUNTS", "excerpts_of"]
 
 Floats = NDArray[np.float64]
 
@@ -49,26 +50,6 @@ _LIEDER_SHARES = {(4, 4): 0.26, (3, 4): 0.39, (6, 8): 0.35}  # most songs are in
 _PITCH_CLASSES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 _LOWEST_BASS = 28
 _ANTICIPATED = ((0,), (0, 2), (2,), (0,), (0, 1, 2, 3))
-
-
-def unpacked(data: Path, archive: str, folder: Path) -> Path:
-    """The folder of a set, unpacked from `data`/`archive`.tar.xz into `folder` unless it is there.
-
-    Raises
-    ------
-    UsageError : there is no such archive.
-    """
-    target = folder / archive
-    if not target.is_dir():
-        path = data / f"{archive}.tar.xz"
-        if not path.is_file():
-            raise UsageError(f"{path}: no such archive", "--data is the folder that holds the sets as .tar.xz")
-        partial = folder / f"{archive}.partial"
-        with tarfile.open(path) as tar:
-            tar.extractall(partial, filter="data")
-        (partial / archive).rename(target)
-        partial.rmdir()
-    return target
 
 
 def excerpts_of(kind: str, data: Path, folder: Path, *, count: int, seed: int) -> Iterator[Excerpt]:
@@ -106,7 +87,8 @@ def _clips(root: Path) -> dict[Path, dict[str, str]]:
     """The beats (not fills) of Groove MIDI, with what its table says of them."""
     with (root / "info.csv").open(encoding="utf-8") as file:
         rows = {root / row["midi_filename"]: row for row in csv.DictReader(file)}
-    return {path: row for path, row in rows.items() if row["beat_type"] == "beat" and float(row["duration"]) > 12}
+    clips = {song.path: rows[song.path] for song in training_songs("gmd", root) if song.path in rows}
+    return {path: row for path, row in clips.items() if row["beat_type"] == "beat" and float(row["duration"]) > 12}
 
 
 def _drums(path: Path) -> tuple[NoteEvent, ...]:
@@ -135,7 +117,7 @@ def _groove(root: Path, seed: int) -> Iterator[Excerpt]:
 def _freedoom(root: Path, seed: int) -> Iterator[Excerpt]:
     """Full bands: from a quarter of each song on, then from half."""
     for share in (0.25, 0.5):
-        for path in _shuffled(list(root.glob("*.mid")), seed):
+        for path in _shuffled([song.path for song in training_songs("freedoom", root)], seed):
             file = read_midi(path)
             metres = {str(metre) for _, metre in file.timeline.metres}
             if metres not in ({"4/4"}, {"3/4"}):
@@ -165,7 +147,8 @@ def _pop909(folder: Path) -> Excerpt | None:
 
 
 def _folders(root: Path, seed: int) -> list[Path]:
-    return _shuffled([path for path in root.iterdir() if (path / "beat_midi.txt").is_file()], seed)
+    folders = [song.path.parent for song in training_songs("pop909", root)]
+    return _shuffled([folder for folder in folders if (folder / "beat_midi.txt").is_file()], seed)
 
 
 def _songs(root: Path, seed: int) -> Iterator[Excerpt]:
@@ -253,7 +236,7 @@ def _lieder(root: Path, seed: int, count: int) -> Iterator[Excerpt]:
     """Voice and piano: a share of each metre, as long as there are songs in it."""
     wanted = {metre: round(share * count + 0.5) for metre, share in _LIEDER_SHARES.items()}
     had: Counter[tuple[int, int]] = Counter()
-    for path in _shuffled(list(root.rglob("*.musicxml")), seed):
+    for path in _shuffled([song.path for song in training_songs("openscore_lieder", root)], seed):
         score = ET.parse(path).getroot()
         metre = written_metre(score)
         if metre is None or had[metre] >= wanted.get(metre, 0):
