@@ -13,6 +13,7 @@ from rearrange.audio import Audio, read_audio, write_audio
 from rearrange.commands.console import Console
 from rearrange.commands.options import OUTPUT_FORMATS, given
 from rearrange.errors import OutputError, UsageError
+from rearrange.evaluation.measure import measured
 from rearrange.evaluation.metrics import content_similarity
 from rearrange.genre import Genre, load_genre
 from rearrange.pipeline.choices import settings_for
@@ -241,19 +242,18 @@ def _result(report: Report) -> dict[str, object]:
     if arranged:
         folder = song.to_arrange
         score, arrangement = song.workspace.read_score(), folder.read_arrangement()
+        likeness = measured(
+            content_similarity,
+            score.tracks,
+            arrangement.tracks,
+            max(round(score.timeline.end_beat), 1),
+            beat_ratio=arrangement.beat_ratio,
+        )
         result |= {
             "genre": arrangement.genre,
             "style": arrangement.style,
             "arrangement_tempo_bpm": round(arrangement.timeline.mean_tempo_bpm, 2),
-            "chroma_similarity": round(
-                content_similarity(
-                    score.tracks,
-                    arrangement.tracks,
-                    max(round(score.timeline.end_beat), 1),
-                    beat_ratio=arrangement.beat_ratio,
-                ),
-                4,
-            ),
+            "chroma_similarity": None if likeness.value is None else round(likeness.value, 4),
             "arrangement": str(folder.midi_path),
         }
     if mixed:
