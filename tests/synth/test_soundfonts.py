@@ -2,6 +2,7 @@
 
 import os
 import re
+import struct
 from pathlib import Path
 
 import pytest
@@ -85,6 +86,19 @@ def test_links_to_one_file_count_once(folder: Path) -> None:
 def test_sf2_and_sf3_are_told_apart_by_version_not_by_name(folder: Path) -> None:
     assert check_soundfont(write_sf2(folder / "a.sf3")).format == "SF2"
     assert check_soundfont(write_sf2(folder / "b.sf2", vorbis=True)).format == "SF3"
+
+
+@pytest.mark.parametrize("pad", [b"", b"\0"])
+def test_an_odd_chunk_may_lack_its_pad_byte(tmp_path: Path, pad: bytes) -> None:
+    """As in Fluid R3 Mono, which MuseScore's tools wrote."""
+
+    def chunk(form: bytes, body: bytes) -> bytes:
+        return b"LIST" + struct.pack("<I", 4 + len(body)) + form + body
+
+    chunks = chunk(b"INFO", b"ifil\4\0\0\0\3\0\1\0") + chunk(b"sdta", b"odd") + pad + chunk(b"pdta", bytes(8))
+    path = tmp_path / "odd.sf3"
+    path.write_bytes(b"RIFF" + struct.pack("<I", 4 + len(chunks)) + b"sfbk" + chunks)
+    assert check_soundfont(path).format == "SF3"
 
 
 def test_none_found_says_what_to_install(folder: Path) -> None:

@@ -237,7 +237,9 @@ def check_soundfont(path: Path) -> SoundfontInfo:
                     (version,) = struct.unpack("<H", body[8:10])
                 if kind == b"LIST":
                     forms.add(form)
-                file.seek(chunk_bytes + chunk_bytes % 2 - 4 - len(body), os.SEEK_CUR)
+                file.seek(chunk_bytes - 4 - len(body), os.SEEK_CUR)
+                if chunk_bytes % 2 and file.read(1) != b"\0":  # MuseScore's SF3 fonts leave the pad byte out
+                    file.seek(-1, os.SEEK_CUR)
     except FileNotFoundError as exc:
         raise SoundfontError(f"{path}: no such soundfont") from exc
     except (OSError, struct.error) as exc:
