@@ -25,7 +25,7 @@ Floats = NDArray[np.float64]
 Rhythm = frozenset[tuple[int, int]]
 
 GRID_PER_BEAT = 12
-_NEAREST = {0: 0, 1: 0, 2: 3, 3: 3, 4: 4, 5: 6, 6: 6, 7: 6, 8: 8, 9: 9, 10: 9, 11: 12}  # sixteenths and triplets
+_NEAREST = np.array([0, 0, 3, 3, 4, 6, 6, 6, 8, 9, 9, 12])  # of each step, in sixteenths and triplets
 _OFFBEATS = (0.42, 0.80)  # where the second eighth of a swung or straight pair lies, in the beat
 _FEWEST_OFFBEATS = 12
 _STRAIGHT = 0.5
@@ -66,17 +66,17 @@ def bar_rhythms(track: Track, bars: Sequence[Bar]) -> list[Rhythm]:
     """The rhythm of every bar in which a track plays: (grid position, voice), voice 0 for pitched parts."""
     if not bars:
         return []
-    starts = [bar.onset_beat for bar in bars]
+    starts = np.array([bar.onset_beat for bar in bars])
+    beat, step = np.divmod(np.rint([note.onset_beat * GRID_PER_BEAT for note in track.notes]), GRID_PER_BEAT)
+    position = beat.astype(np.int64) * GRID_PER_BEAT + _NEAREST[step.astype(np.int64)]
+    bar = np.searchsorted(starts, position / GRID_PER_BEAT + 1e-6, side="right") - 1
+    inside = (bar >= 0) & (position / GRID_PER_BEAT < bars[-1].end_beat)
+    in_bar = position - np.rint(starts[np.maximum(bar, 0)] * GRID_PER_BEAT).astype(np.int64)
+    voice = [note.pitch if track.is_drum else 0 for note in track.notes]
     rhythms: dict[int, set[tuple[int, int]]] = {}
-    for note in track.notes:
-        grid = round(note.onset_beat * GRID_PER_BEAT)
-        beat, step = divmod(grid, GRID_PER_BEAT)
-        position = beat * GRID_PER_BEAT + _NEAREST[step]
-        bar = int(np.searchsorted(starts, position / GRID_PER_BEAT + 1e-6, side="right")) - 1
-        if bar < 0 or position / GRID_PER_BEAT >= bars[-1].end_beat:
-            continue
-        in_bar = position - round(starts[bar] * GRID_PER_BEAT)
-        rhythms.setdefault(bar, set()).add((in_bar, note.pitch if track.is_drum else 0))
+    for i, at, drum, plays in zip(bar.tolist(), in_bar.tolist(), voice, inside.tolist(), strict=True):
+        if plays:
+            rhythms.setdefault(i, set()).add((at, drum))
     return [frozenset(rhythms[bar]) for bar in sorted(rhythms)]
 
 

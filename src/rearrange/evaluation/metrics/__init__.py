@@ -20,6 +20,12 @@ from rearrange.evaluation.metrics.style import (
     style_fit,
     style_histograms,
 )
+from rearrange.evaluation.metrics.variety import (
+    distinct_rhythm,
+    groove_similarity,
+    micro_timing_ms,
+    velocity_spread,
+)
 
 __all__ = [
     "HISTOGRAM_SHAPES",
@@ -30,10 +36,14 @@ __all__ = [
     "chords_in_reference_beats",
     "chroma_frames",
     "content_similarity",
+    "distinct_rhythm",
+    "groove_similarity",
     "heard_chords",
     "in_reference_beats",
     "key_agreement",
     "melody_f1",
+    "micro_timing_ms",
     "style_fit",
     "style_histograms",
+    "velocity_spread",
 ]
