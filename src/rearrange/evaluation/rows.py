@@ -19,6 +19,7 @@ class Row:
     group : songs, ears, sound or cost
     set : the test set: oracle, bands or recordings
     song, corpus : which song, and of which collection
+    condition : what was done to its sound: a room, noise, a codec; empty for none
     system : what was measured: an arranger, a baseline, a pair of ears
     """
 
@@ -29,4 +30,5 @@ class Row:
     genre: str = ""
     seed: int = 0
     corpus: str = ""
+    condition: str = ""
     measures: Mapping[str, Measure] = field(default_factory=dict)
