@@ -25,7 +25,7 @@ from rearrange.errors import ConfigError, UsageError
 __all__ = [
     "SETS",
     "Corpus",
-    "SongFile",
+    "SongRef",
     "corpus",
     "corpus_names",
     "held_out",
@@ -67,7 +67,7 @@ class Corpus:
 
 
 @dataclass(frozen=True, slots=True)
-class SongFile:
+class SongRef:
     """A song of a corpus and its file."""
 
     corpus: str
@@ -134,7 +134,7 @@ def held_out(name: str, folder: Path = SETS) -> frozenset[str]:
 
 def songs_of(
     name: str, root: Path, share: Literal["test", "judge", "training"], folder: Path = SETS
-) -> tuple[SongFile, ...]:
+) -> tuple[SongRef, ...]:
     """The songs of a share of a corpus, sorted by id.
 
     Parameters
@@ -146,7 +146,7 @@ def songs_of(
     UsageError : there is no file of the corpus in `root`.
     """
     declared = corpus(name, folder)
-    every = [SongFile(name, _id_of(path, root, declared.ids), path) for path in root.glob(declared.files)]
+    every = [SongRef(name, _id_of(path, root, declared.ids), path) for path in root.glob(declared.files)]
     if not every:
         raise UsageError(
             f"{root}: holds no {declared.files}", f"it should be the unpacked {declared.archive}.tar.xz"
@@ -158,7 +158,7 @@ def songs_of(
     return tuple(sorted(chosen, key=lambda song: song.id))
 
 
-def training_songs(name: str, root: Path) -> tuple[SongFile, ...]:
+def training_songs(name: str, root: Path) -> tuple[SongRef, ...]:
     """The songs of a corpus that may be trained on: those that are not held out.
 
     Raises
