@@ -35,6 +35,7 @@ _QUALITIES = {
     "sus4": "sus4", "sus2": "sus2", "hdim7": "min7b5", "dim7": "dim7", "maj6": "6", "min6": "min6",
     "sus4(b7)": "7sus4", "minmaj7": "min", "maj9": "maj9", "9": "9", "min9": "min9", "11": "9", "13": "13",
 }  # fmt: skip
+_MOST_LEADING_IN = 3  # bars among which the first of the usual length is looked for
 _LABEL = re.compile(r"([A-G])([b#]*):([^/]+)(?:/([b#]*)(\d+))?$")
 _KEY = re.compile(r"([A-G])([b#]*):(maj|min)$")
 
@@ -137,7 +138,7 @@ def score_of(song: SymbolicSong) -> Score:
 
 
 def _annotated_beats(path: Path) -> Timeline:
-    """POP909's beats, a metre for every run of bars of one length; an odd first bar counts as what leads in.
+    """POP909's beats, a metre for every run of bars of one length; odd first bars count as what leads in.
 
     Raises
     ------
@@ -150,8 +151,9 @@ def _annotated_beats(path: Path) -> Timeline:
         is_waltz = 2 * np.count_nonzero(apart == 3) > len(apart)
         downbeats = np.flatnonzero(in_three if is_waltz else in_four)
         lengths = np.diff(downbeats)
-        if len(lengths) > 1 and lengths[0] < np.median(lengths):
-            downbeats, lengths = downbeats[1:], lengths[1:]
+        usual = [i for i, length in enumerate(lengths[:_MOST_LEADING_IN]) if length == np.median(lengths)]
+        if usual:
+            downbeats, lengths = downbeats[usual[0] :], lengths[usual[0] :]
         metres = [
             (float(beat - downbeats[0]), Metre(int(length), 4))
             for i, (beat, length) in enumerate(zip(downbeats[:-1], lengths, strict=True))
