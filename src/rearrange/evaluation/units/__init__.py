@@ -1,0 +1,1 @@
+"""What `rearrange evaluate` does, unit by unit: songs from MIDI, songs from sound, ears, sound, cost."""
