@@ -17,7 +17,7 @@ from rearrange.evaluation.measure import NotMeasurable
 from rearrange.evaluation.metrics.columns import finite, note_columns
 from rearrange.score import Chord, Key, NoteEvent, Timeline, Track
 
-__all__ = ["chord_agreement", "chords_in_reference_beats", "heard_chords"]
+__all__ = ["chord_agreement", "chords_in_reference_beats", "heard_chords", "note_events"]
 
 _SHORTEST_BEAT = 1e-6
 
@@ -50,7 +50,7 @@ def heard_chords(tracks: Sequence[Track], timeline: Timeline, key: Key) -> tuple
     """
     if timeline.end_beat < 1.0:
         raise NotMeasurable("shorter than a beat")
-    notes = [event for track in tracks if not track.is_drum for event in _events(track, timeline)]
+    notes = [event for track in tracks if not track.is_drum for event in note_events(track, timeline)]
     if not notes:
         return ()
     edges = np.arange(0.0, timeline.end_beat + 0.5)
@@ -61,7 +61,8 @@ def heard_chords(tracks: Sequence[Track], timeline: Timeline, key: Key) -> tuple
     return estimate_chords(chroma.treble, chroma.bass, onset_beats=edges, downbeats=downbeats, key=key)
 
 
-def _events(track: Track, timeline: Timeline) -> list[NoteEvent]:
+def note_events(track: Track, timeline: Timeline) -> list[NoteEvent]:
+    """A track's notes in seconds."""
     notes = note_columns(track.notes)
     starts = timeline.seconds(notes.onset_beat)
     lengths = timeline.seconds(notes.onset_beat + notes.duration_beat) - starts
@@ -92,11 +93,13 @@ def chord_agreement(
         raise ValueError(f"vocabulary is majmin or sevenths, not {vocabulary!r}")
     if not reference:
         raise NotMeasurable("the reference has no chords")
+    finite([time for chord in (*reference, *estimate) for time in (chord.onset_beat, chord.end_beat)], "chords")
+    start, end = reference[0].onset_beat, reference[-1].end_beat
+    estimate = [c for c in estimate if c.end_beat > start * beat_ratio and c.onset_beat < end * beat_ratio]
     if not estimate:
         return 0.0
     from mir_eval import chord as mir_chord
 
-    start, end = reference[0].onset_beat, reference[-1].end_beat
     reference_intervals, reference_labels = _labelled(reference, 1.0)
     intervals, labels = _labelled(estimate, beat_ratio)
     intervals, labels = mir_chord.util.adjust_intervals(
@@ -113,7 +116,6 @@ def chord_agreement(
 
 def _labelled(chords: Sequence[Chord], beat_ratio: float) -> tuple[NDArray[np.float64], list[str]]:
     """Intervals and Harte labels that follow each other without gap, as mir_eval wants them."""
-    finite([time for chord in chords for time in (chord.onset_beat, chord.duration_beat)], "chords")
     intervals: list[tuple[float, float]] = []
     labels: list[str] = []
     for chord in chords:
