@@ -50,13 +50,8 @@ def separation_measures(
     """SI-SDR of each stem."""
     if reference is None:
         return {f"sdr_{name}": Measure(None, "no stems known") for name in _STEMS}
-    rate = next(iter(reference.values())).sample_rate
     try:
-        scores = separation_sdr(
-            {name: stem.samples for name, stem in reference.items()},
-            {name: stem.samples for name, stem in estimate.items()},
-            rate,
-        )
+        scores = separation_sdr(reference, estimate)
     except NotMeasurable as exc:
         return {f"sdr_{name}": Measure(None, str(exc)) for name in _STEMS}
     silent = Measure(None, "the stem is silent or not known")
