@@ -1,13 +1,15 @@
 # make demo   sets up what is missing, then turns examples/ into another genre
 # make test   sets up what is missing, then runs the tests
 # make check  ruff, mypy and the tests, as CI does
+# make bench  time and memory against the budgets and against the same work by hand: ten minutes on a quiet machine
+# make bench-growth  the same against the song's length, up to an hour: some twenty minutes
 
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 GENRE ?= jazz
 
-.PHONY: demo test check lint setup system bench clean
+.PHONY: demo test check lint setup system bench bench-growth clean
 
 demo: setup
 	$(BIN)/rearrange convert examples/song.wav --genre $(GENRE) -w out/song.rearrange -o out/song.$(GENRE).wav
@@ -37,8 +39,18 @@ $(VENV)/installed: requirements.lock pyproject.toml
 	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $@
 
-bench: setup
-	$(BIN)/python benchmarks/convert.py
+# The other programs' own needs; a fluidsynth command comes from the system's package of that name.
+$(VENV)/by-hand: benchmarks/requirements.txt $(VENV)/installed
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c requirements.lock -r benchmarks/requirements.txt
+	touch $@
+
+bench: setup $(VENV)/by-hand
+	$(BIN)/python -m benchmarks.stages --json out/bench/stages.json
+	$(BIN)/python -m benchmarks.by_hand --json out/bench/by_hand.json
+	$(BIN)/python -m benchmarks.summary out/bench/stages.json out/bench/by_hand.json
+
+bench-growth: setup
+	$(BIN)/python -m benchmarks.growth --json out/bench/growth.json
 
 clean:
 	rm -rf $(VENV) out build dist .pytest_cache .mypy_cache .ruff_cache
