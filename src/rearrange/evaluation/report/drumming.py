@@ -6,6 +6,7 @@ Conventions: General MIDI percussion pitches; beats of the bar counted from 1, i
 from collections.abc import Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rearrange.analysis.groove import swing_ratio
 from rearrange.evaluation.report.names import listed
@@ -28,9 +29,10 @@ _GHOST = 0.62  # of the part's strong strokes in velocity: ghost notes are no ba
 _MOSTLY = 0.6
 _FEW_STROKES = 0.5  # per bar: less is a touch of colour
 _BUSY_SNARE = 5.0  # strokes per bar of four beats: a train beat, a march
-# Strokes per felt beat from which quarters, eighths and sixteenths are heard as such: half-way between them, lower
-# side, since hands leave strokes out more often than they add some.
-_QUARTERS, _EIGHTHS, _SIXTEENTHS = 0.75, 1.6, 3.0
+_SYNCOPATED = 0.3  # of the strokes off the beat
+_MORE_THAN_A_PICKUP = 1.5  # strokes per bar
+_SPARSE = 0.375  # strokes per beat: less than every other beat keeps no time
+_FILLED = 0.4  # of the places that a value has: hands leave strokes out where another drum is struck
 _SWUNG = 1.2
 _PERCUSSION_PARTS = 2
 
@@ -77,29 +79,44 @@ def _kick(drums: Onsets) -> str:
         return "four-on-the-floor kick" if len(beats) == 4 else "kick on every beat"
     if len(beats) == 4 and usual == [2.0] and kick.share_of_bars_at(0.0) <= _SELDOM:
         return "one-drop kick on 3"
-    off_beat = float(np.mean(kick.off_beat))
-    if off_beat >= 1 - _MOSTLY and len(kick) > 1.5 * drums.n_bars:
-        return f"syncopated kick from {kick.named(usual[:1])}" if usual else "syncopated kick"
+    if float(np.mean(kick.off_beat)) >= _SYNCOPATED and kick.per_bar > _MORE_THAN_A_PICKUP:
+        return f"kick on {kick.named(usual)} with syncopation" if usual else "syncopated kick"
     return f"kick on {kick.named(usual)}" if usual else ""
 
 
 def _back_beat(drums: Onsets) -> str:
-    parts = {name: _of(drums, pitches) for name, pitches in _BACK_BEAT.items()}
-    name = max(parts, key=lambda key: float(parts[key].velocity.sum()))
-    hits = parts[name]
+    name, hits = _back_beat_voice(drums)
     if len(hits) < _FEW_STROKES * drums.n_bars:
         return ""
-    strong = hits.chosen(hits.velocity >= _GHOST * float(np.percentile(hits.velocity, 90)))
+    strong = _strong(hits)
     beats, usual = drums.beats, strong.usual_beats
-    if strong.per_bar >= _BUSY_SNARE * drums.beats_per_bar / 4:
+    if float(np.median(np.bincount(strong.bar, minlength=drums.n_bars))) >= _BUSY_SNARE * drums.beats_per_bar / 4:
         return f"{name} all through the bar"
     if len(beats) == 4 and usual == [1.0, 3.0]:
         return f"{name} back-beat on 2 and 4"
     if len(beats) == 4 and usual == [2.0]:
         return f"half-time {name} on 3"
-    if float(np.mean(strong.off_beat)) >= 1 - _MOSTLY and strong.per_bar >= 1.5:
+    if float(np.mean(strong.off_beat)) >= _SYNCOPATED and strong.per_bar >= _MORE_THAN_A_PICKUP:
         return f"syncopated {name}"
     return f"{name} on {strong.named(usual)}" if usual else ""
+
+
+def _back_beat_voice(drums: Onsets) -> tuple[str, Onsets]:
+    """The voice that has the back-beat, or the strongest; where voices take turns, they count as one."""
+    parts = {name: _of(drums, pitches) for name, pitches in _BACK_BEAT.items()}
+    for name, hits in parts.items():
+        if len(hits) and _strong(hits).usual_beats == [1.0, 3.0]:
+            return name, hits
+    name = max(parts, key=lambda key: float(parts[key].velocity.sum()))
+    if len(np.unique(parts[name].bar)) >= USUALLY * drums.n_bars:
+        return name, parts[name]
+    turns = [key for key in parts if len(np.unique(parts[key].bar)) >= _TAKES_TURNS * drums.n_bars]
+    return listed(turns), _of(drums, tuple(pitch for key in turns for pitch in _BACK_BEAT[key]))
+
+
+def _strong(hits: Onsets) -> Onsets:
+    """The strokes that are no ghost notes."""
+    return hits.chosen(hits.velocity >= _GHOST * float(np.percentile(hits.velocity, 90))) if len(hits) else hits
 
 
 def _ghosts(drums: Onsets) -> str:
@@ -118,7 +135,7 @@ def _time(drums: Onsets) -> str:
         return "open hat on the off-beats"
     parts = {name: _of(drums, pitches) for name, pitches in _TIME.items()}
     n_strokes = sum(len(part) for part in parts.values())
-    if n_strokes < _QUARTERS / 2 * drums.n_bars * len(drums.beats):
+    if n_strokes < _SPARSE * drums.n_bars * len(drums.beats):
         foot = _of(drums, _FOOT_HAT)
         if 0 < len(foot.usual_beats) < len(foot.beats):
             return f"foot hat on {foot.named(foot.usual_beats)}"
@@ -131,27 +148,33 @@ def _time(drums: Onsets) -> str:
 def _pattern(hits: Onsets) -> str:
     """ "in eighths", "on the off-beats", "in the swing pattern"; empty if it is none of these."""
     within, n_beats = hits.within_beat, len(hits.beats)
-    apart = np.concatenate(
-        [[True], np.diff(hits.onset_beat) > _TOGETHER_BEAT]
-    )  # two cymbals at once are one stroke
-    per_beat = int(apart.sum()) / (hits.n_bars * n_beats)
-    if float(np.mean(hits.second_half)) >= _MOSTLY:
+    second = hits.second_half
+    on, between = _coverage(hits, ~hits.off_beat), _coverage(hits, second)
+    finer = _coverage(hits, hits.off_beat & ~second) / 2  # two sixteenths beside the eighth
+    if between >= _SPARSE and on < _SELDOM * between:
         return "on the off-beats"
     if hits.metre.denominator == 8:
-        return "in eighths" if per_beat >= 2.2 else "on the beats"
+        return "in eighths" if _coverage(hits, hits.off_beat) >= 0.8 else "on the beats" if on >= 0.5 else ""
     if float(np.mean(np.abs(within - 1 / 3) < 0.04)) >= 0.2:
         return "in triplets"
-    if per_beat >= _SIXTEENTHS:
+    if finer >= _FILLED:
         return "in sixteenths"
-    if n_beats == 4 and _skips(hits.chosen(hits.second_half)):
+    if n_beats == 4 and _skips(hits.chosen(second)):
         ratio, _ = swing_ratio(hits.onset_beat)
         return "in the swing pattern" if ratio >= _SWUNG else "in quarters with skipped eighths"
-    if per_beat >= _EIGHTHS:
+    if between >= _FILLED:
         return "in eighths"
     usual = hits.usual_beats
     if len(usual) >= min(n_beats, 3):  # where the snare is struck, ears and hands often leave the hat out
         return "in quarters"
     return f"on {hits.named(usual)}" if usual in ([0.0, 2.0], [1.0, 3.0]) else ""
+
+
+def _coverage(hits: Onsets, mask: NDArray[np.bool_]) -> float:
+    """Distinct strokes (two cymbals at once are one) among the chosen, per beat."""
+    chosen = hits.onset_beat[mask]
+    n_strokes = int((np.diff(chosen, prepend=-1e9) > _TOGETHER_BEAT).sum())
+    return n_strokes / (hits.n_bars * len(hits.beats))
 
 
 def _skips(middle: Onsets) -> bool:

@@ -181,7 +181,9 @@ def doubling_of(tracks: Sequence[Track]) -> tuple[Track, str] | None:
         distance = np.array(
             [track.notes[i].pitch - melody.notes[nearest[i]].pitch for i in np.flatnonzero(together)]
         )
-        return track, _interval(float(np.median(distance)))
+        usual = float(np.median(distance))
+        if float(np.mean(np.abs(distance - usual) <= 1)) >= _DOUBLED_SHARE:  # thirds and sixths are of two sizes
+            return track, _interval(usual)
     return None
 
 

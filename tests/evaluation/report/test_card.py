@@ -1,0 +1,137 @@
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import pytest
+
+from rearrange.evaluation.report.card import quality_card, weak_bars
+from rearrange.genre import load_genre
+from rearrange.score import Arrangement, Chord, Note, Role, Score, Timeline, Track, sorted_notes
+from rearrange.stages.arrange import ArrangeSettings, arrange
+from tests.songs import band_song
+
+SONG = band_song(n_bars=16)
+
+
+def as_it_is(score: Score) -> Arrangement:
+    return Arrangement(score.timeline, "x", "y", score.key, score.chords, score.sections, score.tracks, seed=0)
+
+
+def figures(score: Score, arrangement: Arrangement) -> dict[str, float | None]:
+    return {entry.name: entry.measure.value for entry in quality_card(score, arrangement)}
+
+
+def without(arrangement: Arrangement, bar: int) -> Arrangement:
+    """Nothing in one bar, counted from 1."""
+    start, end = 4.0 * (bar - 1), 4.0 * bar
+    tracks = tuple(
+        replace(track, notes=tuple(note for note in track.notes if not start <= note.onset_beat < end))
+        for track in arrangement.tracks
+    )
+    return replace(arrangement, tracks=tracks)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    probability: Mapping[str, float]
+
+
+def judge(tracks: Sequence[Track], timeline: Timeline) -> Verdict:
+    return Verdict({"x": 0.75})
+
+
+def test_the_song_itself_has_a_perfect_card_and_no_weak_bar_but_a_loops() -> None:
+    card = figures(SONG, as_it_is(SONG))
+    assert card["content"] == pytest.approx(1.0)
+    assert card["melody"] == pytest.approx(1.0)
+    assert card["chords"] == pytest.approx(1.0)
+    assert card["variety"] == pytest.approx(1 / 16)  # each part repeats one bar's rhythm
+    assert weak_bars(SONG, as_it_is(SONG)) == ()
+
+
+def test_the_judge_is_asked_for_the_arrangements_genre() -> None:
+    entries = {entry.name: entry for entry in quality_card(SONG, as_it_is(SONG), judge=judge)}
+    assert entries["genre"].measure.value == 0.75
+    stranger = quality_card(SONG, replace(as_it_is(SONG), genre="z"), judge=judge)
+    assert (
+        next(e for e in stranger if e.name == "genre").measure.reason == "no independent reference of this genre"
+    )
+    alone = quality_card(SONG, as_it_is(SONG))
+    assert next(e for e in alone if e.name == "genre").measure.value is None
+
+
+def test_an_empty_bar_other_chords_and_a_loop_are_weak() -> None:
+    found = {weak.bar: weak.reasons for weak in weak_bars(SONG, without(as_it_is(SONG), 5))}
+    assert set(found) == {5}
+    assert "no note is played" in found[5]
+
+    def up(note: Note) -> Note:
+        return replace(note, pitch=note.pitch + 6) if 8.0 <= note.onset_beat < 12.0 else note
+
+    tritone = tuple(
+        track if track.is_drum else replace(track, notes=tuple(up(note) for note in track.notes))
+        for track in SONG.tracks
+    )
+    found = {weak.bar: weak.reasons for weak in weak_bars(SONG, replace(as_it_is(SONG), tracks=tritone))}
+    assert set(found) == {3}
+    assert set(found[3]) == {"the notes are unlike the song's", "the chords differ from the song's"}
+
+    still = band_song(n_bars=12, progression=[(0, "maj")])
+    found = {weak.bar: weak.reasons for weak in weak_bars(still, as_it_is(still))}
+    assert found == {bar: (f"the same bar for the {bar}th time",) for bar in range(9, 13)}
+
+
+def test_bars_in_which_little_was_heard_are_the_ears_fault() -> None:
+    gap = without(as_it_is(SONG), 7)
+    deaf = replace(SONG, tracks=gap.tracks)
+    assert {w.bar: w.reasons for w in weak_bars(deaf, as_it_is(SONG))}[7] == ("hardly anything was heard here",)
+    unsure = tuple(replace(c, confidence=0.1) if c.onset_beat == 4.0 else c for c in SONG.chords)
+    found = weak_bars(replace(SONG, chords=unsure), as_it_is(SONG))
+    assert [(weak.bar, weak.reasons) for weak in found] == [(2, ("the chords could hardly be told",))]
+
+
+def test_a_kept_voice_is_not_measured_in_notes() -> None:
+    kept = replace(as_it_is(SONG), tracks=SONG.tracks[1:], kept_stems=("vocals",))
+    reasons = {entry.name: entry.measure.reason for entry in quality_card(SONG, kept)}
+    assert reasons["melody"] == "the song's own voice is kept"
+    assert figures(SONG, kept)["chords"] == pytest.approx(1.0)
+
+
+def test_what_cannot_be_measured_says_why() -> None:
+    bar = Timeline.constant(100.0, end_beat=4.0)
+    empty = Score(bar, SONG.key, (), (), ())
+    nothing = Arrangement(bar, "x", "y", SONG.key, (), (), (), seed=0)
+    for entry in quality_card(empty, nothing):
+        assert entry.measure.value in (None, 0.0)
+        assert entry.measure.reason or entry.measure.value == 0.0
+    assert isinstance(weak_bars(empty, nothing), tuple)
+    broken = replace(nothing, tracks=(Track("bass", Role.BASS, 33, False, (Note(float("nan"), 1.0, 40, 80),)),))
+    assert all(entry.measure.value is None or entry.measure.value >= 0 for entry in quality_card(SONG, broken))
+
+
+def test_an_arrangement_in_double_time_is_compared_bar_by_bar() -> None:
+    slow = band_song(tempo_bpm=60.0)
+    arranged = arrange(slow, load_genre("disco"), ArrangeSettings())
+    assert arranged.beat_ratio == 2.0
+    card = figures(slow, arranged)
+    assert (card["content"] or 0) > 0.7
+    assert (card["melody"] or 0) > 0.8
+    assert all(1 <= weak.bar <= 16 for weak in weak_bars(slow, arranged))
+
+
+def test_four_minutes_take_less_than_a_second() -> None:
+    """Generous: the budget is 1 s, and 0.4 s were measured."""
+    song = band_song(n_bars=120, tempo_bpm=120.0)
+    arranged = arrange(song, load_genre("jazz"), ArrangeSettings())
+    quality_card(SONG, as_it_is(SONG))  # what it imports is not its own time
+    started = time.process_time()
+    quality_card(song, arranged)
+    weak_bars(song, arranged)
+    assert time.process_time() - started < 3.0
+
+
+def test_chords_of_a_pickup_do_not_disturb() -> None:
+    early = (Chord(-1.0, 1.0, 7, "maj", 7), *SONG.chords)
+    notes = sorted_notes([Note(-0.5, 0.5, 67, 80), *SONG.tracks[0].notes])
+    score = replace(SONG, chords=early, tracks=(replace(SONG.tracks[0], notes=notes), *SONG.tracks[1:]))
+    assert weak_bars(score, as_it_is(score)) == ()
