@@ -25,7 +25,7 @@ from benchmarks.stages import duration_of
 from benchmarks.table import Ratio, ratio_table, write_json
 from benchmarks.ways import Bench, added, missing
 
-_RANDOM = "of the size of htdemucs with RANDOM weights (none can be fetched here): its time counts, not its sound"
+_RANDOM = "of the size of htdemucs with RANDOM weights (trained ones are not fetched): its cost counts, not its sound"
 
 
 def steps(bench: Bench) -> tuple[Contest, Contest, Contest, Contest]:
@@ -67,21 +67,20 @@ def steps(bench: Bench) -> tuple[Contest, Contest, Contest, Contest]:
 
 
 def whole_song(bench: Bench, done: Sequence[Contest]) -> Contest:
-    """From the recording to a sound file, by hand and by this program; the runs of the steps are added up.
+    """From the recording to the sound of every track, by hand and by this program: the steps' runs added up.
 
     Parameters
     ----------
     done : `steps`, measured
     """
-    separate, transcribe, _, song = done
-    contests = (separate, transcribe, song)
+    contests = done[:3]
     absent = next((contest.missing for contest in contests if contest.missing), "")
-    by_hand = Way("demucs + basic-pitch + fluidsynth")
+    by_hand = Way("demucs + basic-pitch + fluidsynth per track")
     same = Way("rearrange, the same steps and net")
     runs = {same.name: _sums([contest.runs[contest.ours[0].name] for contest in contests])}
     if not absent:
         runs[by_hand.name] = _sums([contest.runs[contest.by_hand.name] for contest in contests])
-    remark = "two are sums of the above; by hand nothing analyses or arranges: fluidsynth is given our arrangement"
+    remark = "the first two are sums of the above; convert also analyses, arranges, mixes and masters"
     ours = (same, Way("rearrange convert, spectral", bench.convert))
     return Contest("whole", by_hand, ours, remark, absent, runs)
 

@@ -38,9 +38,10 @@ class StageRun:
 
 @dataclass
 class Measured:
-    """What the rounds gave, one value a round."""
+    """What the rounds gave, one value a round; `separator` is empty for the default one."""
 
     duration_s: float
+    separator: str = ""
     stages: dict[str, list[StageRun]] = field(default_factory=lambda: defaultdict(list))
     whole: dict[str, list[Run]] = field(default_factory=lambda: defaultdict(list))
 
@@ -113,7 +114,16 @@ def ratios_of(measured: Measured) -> list[Ratio]:
     budget_bytes = budgets.memory_budget_bytes(duration_s)
     peaks = [run.peak_bytes / 2**30 for run in measured.whole["convert, first genre"]]
     ratios.append(_of_budget("convert, peak memory", peaks, budget_bytes / 2**30, "GiB"))
+    if measured.separator:
+        return [_without_budget(ratio, measured.separator) for ratio in ratios]
     return ratios
+
+
+def _without_budget(ratio: Ratio, separator: str) -> Ratio:
+    """No ratio where the separator takes part: the budgets are those of the default one."""
+    if ratio.what not in ("separate", "convert, first genre", "convert, peak memory"):
+        return ratio
+    return Ratio(ratio.what, ratio.against, None, reason=f"no budget for --separator {separator}")
 
 
 def _of_budget(what: str, values: Sequence[float], budget: float, unit: str) -> Ratio:
@@ -175,7 +185,7 @@ def main() -> int:
         parser.error("there is at least one round")
     where = machine()  # before the machine is busy with this
     print(f"stages: {where}")
-    measured = Measured(0.0)
+    measured = Measured(0.0, args.separator or "")
     with TemporaryDirectory() as temporary:
         folder = Path(temporary)
         separator = ("--separator", args.separator) if args.separator else ()

@@ -37,10 +37,10 @@ def test_what_did_not_run_is_not_a_time() -> None:
         stage_seconds(printed(), "render")
 
 
-def test_the_stages_are_those_of_the_budgets_and_the_pipeline() -> None:
+def test_the_stages_are_the_pipelines_and_their_budgets_add_up() -> None:
     from rearrange.pipeline.stages import STAGES as PIPELINE
 
-    assert tuple(stage.name for stage in PIPELINE) == STAGES
+    assert set(STAGES) <= {stage.name for stage in PIPELINE}
     assert sum(budgets.STAGE_BUDGETS.values()) == pytest.approx(budgets.CONVERT)
 
 
@@ -53,6 +53,16 @@ def test_ratios_are_of_the_least_and_render_and_mix_share_a_budget() -> None:
     assert ratios["convert, first genre"].value == pytest.approx(20.0 / 100 / 0.25)
     assert ratios["--help"].value == pytest.approx(20.0 / 0.3)
     assert ratios["convert, peak memory"].value == pytest.approx(0.5)
+
+
+def test_another_separator_has_no_budget() -> None:
+    rounds = measured(2.0)
+    rounds.separator = "htdemucs"
+    ratios = {ratio.what: ratio for ratio in ratios_of(rounds)}
+    assert ratios["separate"].value is None
+    assert ratios["separate"].reason == "no budget for --separator htdemucs"
+    assert ratios["convert, first genre"].value is None
+    assert ratios["transcribe"].value == pytest.approx(0.5)
 
 
 def test_every_stage_has_a_line_with_its_share() -> None:
