@@ -74,10 +74,11 @@ def test_convert_writes_the_song_the_folder_and_says_where(cli: Cli, quick, song
     assert "arrangement.mid" in done.out
     assert "\r" not in done.err  # no bar where there is no terminal
     assert [line for line in done.err.splitlines() if line.endswith("...")] == [
-        *(f"{stage} ..." for stage in ("separate", "transcribe", "analyse", "arrange", "render", "mix", "write")),
+        *(f"{stage} ..." for stage in ("separate", "transcribe", "analyse", "arrange", "render", "mix")),
+        *("write ...", "report ..."),
     ]
     again = cli("convert", song, "--genre", "jazz")
-    assert again.err.count("up to date") == 6
+    assert again.err.count("up to date") == 7
 
 
 @pytest.mark.parametrize("format", ["flac", "mp3", "ogg", "opus", "m4a"])
@@ -104,7 +105,7 @@ def test_convert_as_json(cli: Cli, quick, song: Path) -> None:
     assert Path(result["output"]).is_file()
     assert Path(result["arrangement"]).is_file()
     assert Path(result["score"]).is_file()
-    assert set(result["stages"]) == {"separate", "transcribe", "analyse", "arrange", "render", "mix"}
+    assert set(result["stages"]) == {"separate", "transcribe", "analyse", "arrange", "render", "mix", "report"}
     assert all(stage["seconds"] >= 0 for stage in result["stages"].values())
     assert result["peak_memory_bytes"] > 1 << 20
     assert result["real_time_factor"] > 0
@@ -119,7 +120,11 @@ def test_until_and_from(cli: Cli, quick, song: Path) -> None:
     assert not Path("Größe 1.wav.wav").exists()
     cli("convert", song, "-g", "jazz")
     stages = cli("convert", song, "-g", "jazz", "--from", "render", "--json").json["stages"]
-    assert [name for name, stage in stages.items() if stage["because"] != "up to date"] == ["render", "mix"]
+    assert [name for name, stage in stages.items() if stage["because"] != "up to date"] == [
+        "render",
+        "mix",
+        "report",
+    ]
 
 
 def test_several_arrangements_by_name(cli: Cli, quick, song: Path) -> None:

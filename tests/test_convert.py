@@ -41,7 +41,7 @@ def test_a_song_becomes_another(cli: Cli, band_wav: Path) -> None:
     assert result["chroma_similarity"] > 0.5
     second = cli("convert", band_wav, "-g", "rock", "--json").json
     ran = [name for name, stage in second["stages"].items() if stage["because"] != "up to date"]
-    assert ran == ["arrange", "render", "mix"]
+    assert ran == ["arrange", "render", "mix", "report"]
     preview = cli("preview", "-w", "Bänd.rearrange", "--name", "rock", "--bars", "2", "--json").json
     assert preview["previews"][0]["duration_s"] < 12
     midi = Path(second["arrangement"])
@@ -67,7 +67,10 @@ def test_signals_in_every_stage_and_a_last_run_that_completes(cli: Cli, band_wav
             assert "Traceback" not in rest
             assert not Path("Bänd.rock.wav").exists()
     result = cli("convert", band_wav, "-g", "rock", "--json").json
-    assert [name for name, item in result["stages"].items() if item["because"] != "up to date"] == ["mix"]
+    assert [name for name, item in result["stages"].items() if item["because"] != "up to date"] == [
+        "mix",
+        "report",
+    ]
     assert not list(Path().rglob("*.part*"))
     assert not list(Path().rglob("edited"))
 
@@ -110,7 +113,7 @@ def test_a_midi_song_becomes_another(cli: Cli, tmp_path: Path) -> None:
     )
     write_performance("song.mid", Performance(parts, 20.0))
     result = cli("convert", "song.mid", "-g", "rock", "--json").json
-    assert list(result["stages"]) == ["analyse", "arrange", "render", "mix"]
+    assert list(result["stages"]) == ["analyse", "arrange", "render", "mix", "report"]
     assert Path(result["output"]).stat().st_size > 100_000
     edited = mido.MidiFile(result["arrangement"])
     bass = next(track for track in edited.tracks if any(m.type == "program_change" for m in track))
@@ -137,4 +140,4 @@ def test_a_soundfont_is_chosen_by_path(cli: Cli, tmp_path: Path) -> None:
     if first.code == 0:
         second = cli("convert", "s.mid", "-g", "rock", "--soundfont", tmp_path / "square.sf2", "--json").json
         ran = [name for name, stage in second["stages"].items() if stage["because"] != "up to date"]
-        assert ran == ["render", "mix"]
+        assert ran == ["render", "mix", "report"]

@@ -32,6 +32,7 @@ _SONG_SUFFIXES = (
 @options.render_options
 @options.mix_options
 @options.separate_options
+@options.report_option
 @click.option("--from", "again_from", type=click.Choice(STAGE_NAMES), help="Make everything from here on again.")
 @click.option("--until", type=click.Choice(STAGE_NAMES), default="mix", help="Stop after this stage. [mix]")
 @options.as_json
@@ -65,6 +66,7 @@ def convert(song: Path, genre: str | None, as_json: bool, **chosen: Any) -> None
 @options.render_options
 @options.mix_options
 @options.separate_options
+@options.report_option
 @options.as_json
 def batch(folder: Path, genre: str | None, output: Path | None, as_json: bool, **chosen: Any) -> None:
     """Turn every song of FOLDER into another genre.

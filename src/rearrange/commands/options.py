@@ -19,6 +19,7 @@ __all__ = [
     "name_option",
     "output_options",
     "render_options",
+    "report_option",
     "separate_options",
     "workspace_option",
 ]
@@ -88,6 +89,10 @@ render_options = click.option(
 
 mix_options = click.option(
     "--loudness", type=click.FloatRange(-60.0, -5.0), metavar="LUFS", help="Of the master, integrated. [-14]"
+)
+
+report_option = click.option(
+    "--report/--no-report", default=True, help="Write report.html: what was heard, and what was changed. [yes]"
 )
 
 output_options = _stack(

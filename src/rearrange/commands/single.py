@@ -17,7 +17,7 @@ def _run(
     stage: str, workspace: Path, chosen: Mapping[str, Mapping[str, Any]], *, as_json: bool, **where: Any
 ) -> None:
     """Bring one stage up to date, and say what came of it."""
-    from rearrange.commands.work import figures_of, written_by
+    from rearrange.commands.work import figures_of, renewed_report, written_by
     from rearrange.genre import load_genre
     from rearrange.pipeline.choices import settings_for
     from rearrange.pipeline.engine import run
@@ -39,6 +39,8 @@ def _run(
             song.genre = genre_of(song)
         report = run(song, stages, settings_for(song, stages, chosen, keep=True), progress=console)
         made = written_by(report)
+        if stage == "mix":
+            made += renewed_report(song, console)
     if as_json:
         show_json({"workspace": str(workspace), "stages": figures_of(report), "files": made})
         return

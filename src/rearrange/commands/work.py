@@ -15,6 +15,7 @@ from rearrange.commands.options import OUTPUT_FORMATS, given
 from rearrange.errors import OutputError, UsageError
 from rearrange.evaluation.measure import measured
 from rearrange.evaluation.metrics import content_similarity
+from rearrange.evaluation.report.stage import REPORT, report_path, take_away_stale_report
 from rearrange.genre import Genre, load_genre
 from rearrange.pipeline.choices import settings_for
 from rearrange.pipeline.engine import Report, artefact_files, run
@@ -25,7 +26,15 @@ from rearrange.score import Role
 from rearrange.synth.soundfonts import resolve_soundfont
 from rearrange.workspace import safe_name
 
-__all__ = ["convert_song", "figures_of", "stage_choices", "told", "write_master", "written_by"]
+__all__ = [
+    "convert_song",
+    "figures_of",
+    "renewed_report",
+    "stage_choices",
+    "told",
+    "write_master",
+    "written_by",
+]
 
 _ARRANGE_OPTIONS = (
     *("style", "seed", "strength", "rhythm", "harmony", "instruments", "ornament"),
@@ -33,7 +42,7 @@ _ARRANGE_OPTIONS = (
 )  # fmt: skip
 _CODED = (".mp3", ".ogg", ".opus", ".m4a")
 _CODED_HEADROOM_DB = 0.35  # by as much coding was seen to raise true peaks (four songs; Opus most)
-_RUN_SHARE = 0.97  # of the progress bar; the rest is writing the output
+_RUN_SHARE, _WRITTEN_SHARE = 0.9, 0.92  # of the progress bar; then the output, then the report
 
 
 def convert_song(
@@ -89,7 +98,14 @@ def convert_song(
             console(_RUN_SHARE, f"write: {output.name}")
             write_master(song, output, chosen)
             result["output"] = str(output)
-            console(1.0, "write: done")
+            console(_WRITTEN_SHARE, "write: done")
+            if chosen.get("report", True):  # last, so that nothing about it can cost the user the song
+                page = run(song, (REPORT,), {}, progress=span(console, _WRITTEN_SHARE, 1.0))
+                result["report"] = str(report_path(song))
+                result["stages"] = {**figures_of(report), **figures_of(page)}
+                result["peak_memory_bytes"] = page.stages[-1].peak_memory_bytes
+            else:
+                take_away_stale_report(song)
     seconds = time.monotonic() - started
     duration_s = result["duration_s"]
     result["seconds"] = round(seconds, 3)
@@ -263,7 +279,13 @@ def _result(report: Report) -> dict[str, object]:
 
 def told(result: Mapping[str, object]) -> str:
     """The result of a conversion in lines for people: what was made, and where it lies."""
-    labels = {"output": "made", "arrangement": "MIDI", "score": "song's MIDI", "workspace": "folder"}
+    labels = {
+        "output": "made",
+        "report": "page",
+        "arrangement": "MIDI",
+        "score": "song's MIDI",
+        "workspace": "folder",
+    }
     lines = [(label, result[name]) for name, label in labels.items() if name in result]
     facts = []
     if "key" in result:
@@ -282,3 +304,11 @@ def written_by(report: Report) -> list[str]:
     song, name = report.song, report.stages[-1].name
     (stage,) = stages_between(name, name)
     return [str(path) for artefact in stage.outputs for path in artefact_files(song, artefact)]
+
+
+def renewed_report(song: Song, console: Console) -> list[str]:
+    """Make the page again after another mix, where the arrangement has one."""
+    if not report_path(song).is_file():
+        return []
+    run(song, (REPORT,), {}, progress=console)
+    return [str(report_path(song))]

@@ -31,7 +31,7 @@ __all__ = ["Report", "Stage", "StageReport", "artefact_files", "record_path", "r
 
 logger = logging.getLogger(__name__)
 
-_ARRANGEMENT_ARTEFACTS = ("arrangement", "tracks", "mix")
+_ARRANGEMENT_ARTEFACTS = ("arrangement", "tracks", "mix", "report")
 
 
 StageFunction = Callable[[Song, Any, Progress], Mapping[str, object]]
@@ -217,6 +217,12 @@ def artefact_files(song: Song, artefact: str) -> list[Path]:
         return [path for path in arrangement.track_files().values() if path.is_file()]
     if artefact == "mix":
         return [arrangement.mix_path]
+    if artefact == "report":
+        return [arrangement.folder / "report.html"]
+    if artefact == "records":  # how all else was made
+        paths = [workspace.record_path(name) for name in ("separate", "transcribe", "analyse")]
+        paths += [arrangement.record_path(name) for name in ("arrange", "render", "mix")]
+        return [path for path in paths if path.is_file()]
     raise ValueError(f"there is no artefact {artefact!r}")
 
 
@@ -252,6 +258,7 @@ _READERS: Mapping[str, Callable[[Song], object]] = {
     "arrangement": lambda song: song.to_arrange.read_arrangement(),
     "tracks": lambda song: _play_through(artefact_files(song, "tracks")),
     "mix": lambda song: _play_through(artefact_files(song, "mix")),
+    "report": lambda song: None,  # nothing reads it
 }
 
 
