@@ -5,6 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from rearrange.evaluation.measure import NotMeasurable
 from rearrange.evaluation.metrics import chroma_frames, content_similarity, in_reference_beats, melody_f1
@@ -89,6 +91,32 @@ def test_melody_by_hand() -> None:
         Note(0, 1, 60, 80), Note(1.125, 1, 73, 80), Note(2.2, 1, 62, 80), Note(3, 1, 64, 80), Note(5, 1, 60, 80),
     ]  # fmt: skip
     assert melody_f1(source, result) == pytest.approx(4 / 9)
+
+
+LINES = st.lists(
+    st.builds(
+        Note,
+        onset_beat=st.integers(-16, 160).map(lambda sixteenths: sixteenths / 16),
+        duration_beat=st.just(0.5),
+        pitch=st.integers(58, 74),
+        velocity=st.just(80),
+    ),
+    min_size=1,
+    max_size=30,
+)
+
+
+@given(source=LINES, result=LINES)
+def test_melody_is_as_mir_eval_has_it(source: list[Note], result: list[Note]) -> None:
+    from mir_eval.transcription import precision_recall_f1_overlap
+
+    def arrays(notes: list[Note]) -> tuple[np.ndarray, np.ndarray]:
+        onsets = np.array([note.onset_beat for note in notes]) + 100.0  # mir_eval's times are positive
+        hz = 440.0 * 2.0 ** ((np.array([note.pitch % 12 for note in notes]) - 9) / 12)
+        return np.stack([onsets, onsets + 0.1], axis=1), hz
+
+    f1 = precision_recall_f1_overlap(*arrays(source), *arrays(result), onset_tolerance=0.125, offset_ratio=None)[2]
+    assert melody_f1(source, result) == pytest.approx(f1)
 
 
 def test_damage_moves_melody_and_content_down() -> None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from rearrange.evaluation.measure import NotMeasurable
 from rearrange.evaluation.metrics.columns import finite
+from rearrange.evaluation.metrics.matching import n_matched
 from rearrange.evaluation.metrics.quiet import empty_allowed
 from rearrange.score import NoteEvent
 
@@ -21,6 +22,7 @@ __all__ = ["DRUM_CLASSES", "NoteScores", "drum_onsets", "drum_scores", "note_sco
 Floats = NDArray[np.float64]
 
 ONSET_TOLERANCE_S = 0.05
+OFFSET_RATIO = 0.2  # of the note's length, 50 ms at least; mir_eval's
 _SHORTEST_S = 0.001  # mir_eval refuses notes without length
 
 # General MIDI percussion by what a drum transcriber tells apart. Side sticks and claps play the snare's part.
@@ -55,43 +57,37 @@ def note_scores(
     ------
     NotMeasurable : the reference has no notes, or a time is not a number.
 
-    Source: mir_eval.transcription, as precision_recall_f1_overlap. Notes that match share their pitch, so they
-    are matched pitch by pitch, which takes a fraction of the time and gives the same F1.
+    Source: mir_eval.transcription, as precision_recall_f1_overlap; see `matching.py`.
     """
     if not reference:
         raise NotMeasurable("the reference has no notes")
     if not estimate:
         return NoteScores(0.0, 0.0)
-    theirs, ours = _by_pitch(reference, octave_folded), _by_pitch(estimate, octave_folded)
-    onsets = sum(_n_matched(theirs[pitch], ours[pitch], None) for pitch in theirs.keys() & ours.keys())
-    both = sum(_n_matched(theirs[pitch], ours[pitch], 0.2) for pitch in theirs.keys() & ours.keys())
+    theirs, ours = _intervals(reference), _intervals(estimate)
+    their_pitches, our_pitches = (
+        np.array([note.pitch % 12 if octave_folded else note.pitch for note in notes])
+        for notes in (reference, estimate)
+    )
+    onsets, both = (
+        n_matched(
+            theirs,
+            their_pitches,
+            ours,
+            our_pitches,
+            onset_tolerance=ONSET_TOLERANCE_S,
+            offset_ratio=offset_ratio,
+        )
+        for offset_ratio in (None, OFFSET_RATIO)
+    )
     n_notes = len(reference) + len(estimate)
     return NoteScores(2.0 * onsets / n_notes, 2.0 * both / n_notes)
 
 
-def _by_pitch(notes: Sequence[NoteEvent], octave_folded: bool) -> dict[int, Floats]:
-    """Onsets and offsets (n_notes, 2) of every pitch."""
+def _intervals(notes: Sequence[NoteEvent]) -> Floats:
+    """Onsets and offsets (n_notes, 2)."""
     onsets = finite([note.onset_s for note in notes], "onsets")
     lengths = finite([note.duration_s for note in notes], "durations")
-    intervals = np.stack([onsets, onsets + np.maximum(lengths, _SHORTEST_S)], axis=1)
-    pitches = np.array([note.pitch % 12 if octave_folded else note.pitch for note in notes])
-    return {int(pitch): intervals[pitches == pitch] for pitch in np.unique(pitches)}
-
-
-def _n_matched(reference: Floats, estimate: Floats, offset_ratio: float | None) -> int:
-    """How many notes of one pitch can be paired, each with one."""
-    from mir_eval import transcription
-
-    hz = 440.0
-    matching = transcription.match_notes(
-        reference,
-        np.full(len(reference), hz),
-        estimate,
-        np.full(len(estimate), hz),
-        onset_tolerance=ONSET_TOLERANCE_S,
-        offset_ratio=offset_ratio,
-    )
-    return len(matching)
+    return np.stack([onsets, onsets + np.maximum(lengths, _SHORTEST_S)], axis=1)
 
 
 def drum_onsets(hits: Sequence[NoteEvent]) -> dict[str, Floats]:
