@@ -60,6 +60,9 @@ def test_stretches_are_sections_and_long_ones_are_cut_in_eights() -> None:
     [
         ([(0, 36), (1, 36), (2, 36), (3, 36)], "four-on-the-floor kick"),
         ([(2, 36), (2, 37)], "one-drop kick on 3"),
+        ([(1, 36), (1, 37), (3, 36), (3, 37)], "one-drop kick on 2 and 4"),
+        ([(i / 4, 36) for i in range(16)], "double kick in sixteenths"),
+        ([(0, 36), (1.5, 36), (2, 36), (3.5, 36)], "kick on 1 and 3 with syncopation"),
         ([(0, 36), (2, 36), (1, 38), (3, 38)], "snare back-beat on 2 and 4"),
         ([(0, 36), (2, 38)], "half-time snare on 3"),
         ([(0, 36), (1, 37), (3, 37)], "side-stick back-beat on 2 and 4"),
@@ -193,6 +196,20 @@ def test_a_part_that_rests_or_joins_is_said_with_its_bars() -> None:
     assert Change(9, 16, "with warm pad (held chords)", "") in found
 
 
+def test_chords_may_be_left_to_an_arpeggio() -> None:
+    eighths = tuple(Note(i / 2, 0.5, TRIAD[i % 3], 70) for i in range(128))
+    arranged = replace(
+        as_it_is(SONG),
+        tracks=(
+            *(t for t in SONG.tracks if t.role is not Role.CHORDS),
+            Track("a", Role.ARPEGGIO, 24, False, eighths),
+        ),
+    )
+    found = changes(SONG, arranged)
+    assert Change(1, 16, "chords left to nylon guitar", "chords") in found
+    assert Change(1, 16, "with nylon guitar (broken chords in eighths)", "") in found
+
+
 def test_what_comes_back_is_said_once() -> None:
     song = band_song(sections=[("A", 8, 0.5), ("B", 8, 0.5), ("A", 8, 0.5), ("B", 8, 0.5)])
     bass = song.track(Role.BASS)
@@ -232,4 +249,4 @@ def test_songs_that_are_hardly_songs_are_told_too() -> None:
     assert changes(empty, one) == ()
     assert "The song: 1 bar of 4/4, C major, 100 bpm." in summary(empty, one, load_genre("jazz"))
     drums_only = replace(empty, tracks=(Track("drums", Role.DRUMS, 0, True, (Note(0.0, 0.2, 36, 90),)),))
-    assert texts(changes(drums_only, nothing)) == "the drums rest"
+    assert texts(changes(drums_only, nothing)) == "without drums"

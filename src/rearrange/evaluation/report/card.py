@@ -36,6 +36,7 @@ _HARDLY_HEARD = 1 / 3  # of the notes in the song's usual bar
 _UNSURE = 0.25  # mean confidence of a bar's chords
 _TOO_OFTEN = 9  # eight bars of vamp are a verse; what goes on without any change is a loop
 _CHORD_STEP_BEAT = 0.25
+_EARLY_BEAT = 0.05  # of the song: a note so little before a bar line belongs to the bar after it
 
 
 class Verdict(Protocol):
@@ -188,7 +189,7 @@ def _triad(chord: Chord) -> tuple[int, bool]:
 
 
 def _what_the_ears_missed(score: Score, song: Side, bars: Sequence[Bar]) -> list[str]:
-    counts = _onset_counts(song, bars, drums=False)
+    counts = _sounding_counts(song, bars)
     usual = float(np.median(counts))
     words = []
     for bar, count in zip(bars, counts, strict=True):
@@ -196,7 +197,7 @@ def _what_the_ears_missed(score: Score, song: Side, bars: Sequence[Bar]) -> list
             c for c in score.chords if c.onset_beat < bar.end_beat - 1e-6 and c.end_beat > bar.onset_beat + 1e-6
         ]
         if count < _HARDLY_HEARD * usual:
-            words.append("hardly anything was heard here")
+            words.append("hardly a note of the song was heard here")
         elif chords and float(np.mean([chord.confidence for chord in chords])) < _UNSURE:
             words.append("the chords could hardly be told")
         else:
@@ -212,10 +213,23 @@ def _onset_counts(side: Side, bars: Sequence[Bar], *, drums: bool) -> NDArray[np
         if track.is_drum and not drums:
             continue
         onsets = np.array([note.onset_beat for note in track.notes]) / side.beat_ratio
-        own = np.searchsorted(starts, onsets + 0.05, side="right") - 1
+        own = np.searchsorted(starts, onsets + _EARLY_BEAT, side="right") - 1
         own = own[(own >= 0) & (own < len(bars))]
         counts += np.bincount(own, minlength=len(bars))
     return counts
+
+
+def _sounding_counts(song: Side, bars: Sequence[Bar]) -> NDArray[np.int64]:
+    """Pitched notes that sound in each bar, those held from before among them."""
+    starts = np.array([bar.onset_beat for bar in bars])
+    changes = np.zeros(len(bars) + 1, dtype=np.int64)
+    for note in (note for track in song.tracks if not track.is_drum for note in track.notes):
+        first = int(np.searchsorted(starts, note.onset_beat + _EARLY_BEAT, side="right")) - 1
+        last = int(np.searchsorted(starts, note.onset_beat + note.duration_beat - _EARLY_BEAT, side="right")) - 1
+        if last >= 0:
+            changes[max(first, 0)] += 1
+            changes[max(first, last) + 1] -= 1
+    return np.cumsum(changes)[:-1]
 
 
 def _repetition(ours: Side, bars: Sequence[Bar]) -> list[str]:
@@ -228,7 +242,7 @@ def _repetition(ours: Side, bars: Sequence[Bar]) -> list[str]:
             continue
         notes = onsets_of(track.notes, ours, whole)
         beats = notes.onset_beat / ours.beat_ratio
-        own = np.clip(np.searchsorted(starts, beats + 0.05, side="right") - 1, 0, len(bars) - 1)
+        own = np.clip(np.searchsorted(starts, beats + _EARLY_BEAT, side="right") - 1, 0, len(bars) - 1)
         at = np.round((beats - starts[own]) * 4).astype(int)
         for bar, position, pitch in zip(own, at, notes.pitch, strict=True):
             played[bar].add((number, int(position), int(pitch)))

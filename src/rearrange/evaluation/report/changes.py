@@ -32,6 +32,7 @@ __all__ = ["changes"]
 _PLAYS = 0.5  # of a stretch's bars: less is a touch, not a part that plays
 _COLOURS = (Role.PAD, Role.ARPEGGIO, Role.COUNTER, Role.PERCUSSION)
 _ORDER = ("", *Role)
+_NOT_PLAYING = ("the ", "without ", "chords left to ")  # how lines begin that name no manner
 
 _MANNERS: Mapping[Role, Callable[[Onsets, Side], tuple[str, ...]]] = {
     Role.DRUMS: lambda notes, _side: drum_phrases(notes),
@@ -142,8 +143,8 @@ def _part(role: Role, song: Side, ours: Side, spans: Sequence[Stretch]) -> list[
     for stretch in spans:
         before, now = _manner(role, theirs, song, stretch), _manner(role, played, ours, stretch)
         if now is None:
-            rests = f"the {role} {'rests' if role is Role.BASS else 'rest'}"
-            lines.append(_Line(stretch, rests if before is not None else "", before is not None))
+            rests = _rest_words(role, ours, stretch) if before is not None else ""
+            lines.append(_Line(stretch, rests, rests))
             known = frozenset()
             continue
         come = tuple(phrase for phrase in now if phrase not in (before or ()))
@@ -163,6 +164,17 @@ def _part(role: Role, song: Side, ours: Side, spans: Sequence[Stretch]) -> list[
     return lines
 
 
+def _rest_words(role: Role, ours: Side, stretch: Stretch) -> str:
+    """ "the drums rest", "without drums" where there are none at all; chords may be left to another part."""
+    others = [track for track in ours.tracks if track.role in (Role.PAD, Role.ARPEGGIO)]
+    instead = [instrument_name(track) for track in others if plays_in(track, ours, stretch) >= _PLAYS]
+    if role is Role.CHORDS and instead:
+        return f"chords left to {listed(list(dict.fromkeys(instead)))}"
+    if _track(ours, role) is None:
+        return f"without {role}"
+    return f"the {role} {'rests' if role is Role.BASS else 'rest'}"
+
+
 def _manner(role: Role, track: Track | None, side: Side, stretch: Stretch) -> tuple[str, ...] | None:
     """How a part plays in a stretch; None where it rests."""
     if track is None or plays_in(track, side, stretch) < _PLAYS:
@@ -178,7 +190,7 @@ def _with_instrument(lines: list[Change], role: Role, instrument: str, whole: St
     """Name the instrument once, in the part's first line; a line for it alone where there is no other."""
     if not instrument:
         return lines
-    first = next((i for i, change in enumerate(lines) if not change.text.startswith("the ")), None)
+    first = next((i for i, change in enumerate(lines) if not change.text.startswith(_NOT_PLAYING)), None)
     if first is None:
         return lines or _once(whole, role, f"{role} on {instrument}")
     head, mark, tail = lines[first].text.partition("; again in")

@@ -73,12 +73,17 @@ def _kick(drums: Onsets) -> str:
     if len(kick) < _FEW_STROKES * drums.n_bars:
         return "no kick" if len(drums) >= drums.n_bars else ""
     beats, usual = drums.beats, kick.usual_beats
-    if len(beats) > 2 and usual == beats:
+    second = kick.second_half
+    if _coverage(kick, kick.off_beat & ~second) / 2 >= _FILLED:
+        return "double kick in sixteenths"
+    if len(beats) > 2 and _coverage(kick, second) >= 2 * _FILLED and len(usual) >= len(beats) - 1:
+        return "kick in eighths"
+    if len(beats) > 2 and usual == beats and float(np.mean(kick.off_beat)) < _SYNCOPATED:
         if float(np.median(kick.velocity)) < _FEATHERED * float(np.percentile(drums.velocity, 90)):
             return "feathered kick on every beat"
         return "four-on-the-floor kick" if len(beats) == 4 else "kick on every beat"
-    if len(beats) == 4 and usual == [2.0] and kick.share_of_bars_at(0.0) <= _SELDOM:
-        return "one-drop kick on 3"
+    if len(beats) == 4 and usual in ([2.0], [1.0, 3.0]) and kick.share_of_bars_at(0.0) <= _SELDOM:
+        return f"one-drop kick on {kick.named(usual)}"
     if float(np.mean(kick.off_beat)) >= _SYNCOPATED and kick.per_bar > _MORE_THAN_A_PICKUP:
         return f"kick on {kick.named(usual)} with syncopation" if usual else "syncopated kick"
     return f"kick on {kick.named(usual)}" if usual else ""

@@ -14,6 +14,7 @@ _UNLIKE = 0.6  # overlap (intersection over union) of the fill's strokes with th
 _GRID_PER_BEAT = 4
 _TOMS = (41, 43, 45, 47, 48, 50)
 _CRASHES = (49, 52, 55, 57)
+_MANY = 3
 _HELD_BEATS = 1.5
 _TOGETHER_BEAT = 0.1
 
@@ -21,6 +22,8 @@ _TOGETHER_BEAT = 0.1
 def fill_words(song: Side, ours: Side, spans: Sequence[Stretch]) -> str:
     """The bars into which the drums lead with a fill, and the song's do not."""
     bars = sorted(_fills(ours, spans) - _fills(song, spans))
+    if len(bars) == len(spans) - 1 >= _MANY:
+        return "a drum fill into every new section"
     return f"drum fill into bar{'s' if len(bars) > 1 else ''} {listed([str(bar) for bar in bars])}" if bars else ""
 
 
