@@ -200,3 +200,14 @@ def test_progress_rises_to_one(tmp_path: Path) -> None:
     read_audio(tmp_path / "a.flac", progress=lambda fraction, message: seen.append(fraction))
     assert seen == sorted(seen)
     assert seen[-1] == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("name", ["wav", "mp3", "opus"])
+def test_reading_a_part_gives_what_the_whole_begins_with(tmp_path: Path, name: str) -> None:
+    path = tmp_path / f"song.{name}"
+    write_audio(path, tone(sample_rate=48000, duration_s=12.0), format=name)
+    whole = read_audio(path, sample_rate=44100)
+    part = read_audio(path, sample_rate=44100, until_s=3.5)
+    assert part.n_samples == round(3.5 * 44100)
+    np.testing.assert_allclose(part.samples, whole.samples[:, : part.n_samples], atol=1e-5)
+    assert read_audio(path, until_s=60.0).duration_s == pytest.approx(12.0, abs=0.1)

@@ -56,6 +56,7 @@ def read_audio(
     sample_rate: int | None = None,
     mono: bool = False,
     max_channels: int = 2,
+    until_s: float | None = None,
     progress: Progress = silent,
 ) -> Audio:
     """Read a sound file.
@@ -66,6 +67,7 @@ def read_audio(
     sample_rate : resample to this rate in Hz; None keeps the file's
     mono : fold to one channel
     max_channels : files with more channels are folded to stereo (ITU-R BS.775 gains, never louder)
+    until_s : read no further than this; None reads to the end
 
     Returns
     -------
@@ -122,12 +124,16 @@ def read_audio(
                 collector.add(_as_float(frame))
             else:
                 damaged += 1  # a stream that changes its rate half-way: two files in one
+            if until_s is not None and collector.read_s > until_s + _PIECE_S:
+                break
     audio = collector.finish()
+    if until_s is not None:
+        audio = Audio(audio.samples[:, : round(until_s * audio.sample_rate)], audio.sample_rate)
     if damaged:
         if audio.duration_s < MIN_DURATION_S:
             raise AudioFormatError(f"{path}: the file is damaged; nothing usable could be decoded")
         logger.warning("%s is damaged: read %.1f s of it", path, audio.duration_s)
-    elif duration_s and audio.duration_s < 0.95 * duration_s - 1.0:
+    elif duration_s and until_s is None and audio.duration_s < 0.95 * duration_s - 1.0:
         logger.warning("%s ends after %.1f s, though its header says %.1f s", path, audio.duration_s, duration_s)
     if audio.n_samples == 0:
         raise AudioFormatError(f"{path}: there is no sound in this file")
@@ -247,6 +253,11 @@ class _Collector:
         self._n_pending = 0
         self._piece = int(_PIECE_S * source_rate)
         self._total = self._not_numbers = 0
+
+    @property
+    def read_s(self) -> float:
+        """Seconds that are folded and resampled so far."""
+        return self._n / self._rate
 
     def add(self, samples: NDArray[np.float32]) -> None:
         self._pending.append(samples)
