@@ -25,7 +25,7 @@ from benchmarks.stages import duration_of
 from benchmarks.table import Ratio, ratio_table, write_json
 from benchmarks.ways import Bench, added, missing
 
-_RANDOM = "of the size of htdemucs with RANDOM weights (trained ones are not fetched): its cost counts, not its sound"
+_RANDOM = "of the size of htdemucs, RANDOM weights (trained ones are not fetched): its cost counts, not its sound"
 
 
 def steps(bench: Bench) -> tuple[Contest, Contest, Contest, Contest]:
@@ -80,7 +80,9 @@ def whole_song(bench: Bench, done: Sequence[Contest]) -> Contest:
     runs = {same.name: _sums([contest.runs[contest.ours[0].name] for contest in contests])}
     if not absent:
         runs[by_hand.name] = _sums([contest.runs[contest.by_hand.name] for contest in contests])
-    remark = "the first two are sums of the above; convert also analyses, arranges, mixes and masters"
+    remark = (
+        "the first two are sums of the above; convert also analyses, arranges, mixes, masters, and writes a page"
+    )
     ours = (same, Way("rearrange convert, spectral", bench.convert))
     return Contest("whole", by_hand, ours, remark, absent, runs)
 

@@ -20,7 +20,7 @@ from tempfile import TemporaryDirectory
 from benchmarks.budgets import memory_budget_bytes
 from benchmarks.clock import REARRANGE, CommandFailed, ended, fresh_run, machine
 from benchmarks.song import EXAMPLE, made_song
-from benchmarks.stages import STAGES, duration_of, stage_seconds
+from benchmarks.stages import STAGES, duration_of, stage_names, stage_seconds
 from benchmarks.table import Ratio, mib, ratio_table, table, times, write_json
 
 LENGTHS_S = (30.0, 120.0, 480.0, 1800.0, 3600.0)
@@ -52,7 +52,8 @@ def point_of(stdout: str, seconds: float, peak_bytes: int) -> Point:
     ------
     ValueError : a stage is not there or did not run.
     """
-    return Point(duration_of(stdout), seconds, peak_bytes, {name: stage_seconds(stdout, name) for name in STAGES})
+    names = dict.fromkeys((*STAGES, *stage_names(stdout)))
+    return Point(duration_of(stdout), seconds, peak_bytes, {name: stage_seconds(stdout, name) for name in names})
 
 
 def reference(points: Sequence[Point]) -> Point:
@@ -104,11 +105,11 @@ def growth_table(points: Sequence[Point]) -> str:
             times(point.cost / base.cost),
             mib(point.peak_bytes),
             times(point.peak_bytes / memory_budget_bytes(point.duration_s)),
-            *(_stage_growth(point, base, name) for name in STAGES),
+            *(_stage_growth(point, base, name) for name in base.stages),
         )
         for point in points
     ]
-    header = ("length", "s per s of song", f"to {base.duration_s:.0f} s", "peak MiB", "of budget", *STAGES)
+    header = ("length", "s per s of song", f"to {base.duration_s:.0f} s", "peak MiB", "of budget", *base.stages)
     return table(header, rows)
 
 

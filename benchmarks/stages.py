@@ -25,6 +25,8 @@ from benchmarks.song import made_song
 from benchmarks.table import Ratio, mib, ratio_table, table, times, write_json
 
 STAGES = tuple(name for names in budgets.STAGE_BUDGETS for name in names)
+REPORT = "report"  # a page, written by `convert` after the mix: the budgets were made before it
+_CONVERTS = {"convert, first genre": budgets.CONVERT, "convert, another genre": budgets.ANOTHER_GENRE}
 _HELP_ROUNDS = 5  # of `--help` in each round
 
 
@@ -61,6 +63,16 @@ def stage_seconds(stdout: str, stage: str) -> float:
     return float(stages[stage]["seconds"])
 
 
+def stage_names(stdout: str) -> tuple[str, ...]:
+    """The stages in what a command printed, in order."""
+    return tuple(json.loads(stdout)["stages"])
+
+
+def page_seconds(runs: Sequence[Run]) -> list[float]:
+    """The seconds that each run of `convert` spent on its page; empty if it writes none."""
+    return [stage_seconds(run.stdout, REPORT) for run in runs if REPORT in stage_names(run.stdout)]
+
+
 def one_round(
     measured: Measured, song: Path, folder: Path, *, genres: tuple[str, str], separator: Sequence[str]
 ) -> None:
@@ -73,7 +85,7 @@ def one_round(
     for stage in STAGES:
         run = fresh_run((*REARRANGE, stage, *arguments.get(stage, workspace), "--json"))
         measured.stages[stage].append(StageRun(stage_seconds(run.stdout, stage), run))
-    for name, genre in (("convert, first genre", genres[0]), ("convert, another genre", genres[1])):
+    for name, genre in zip(_CONVERTS, genres, strict=True):
         out = folder / f"{genre}.wav"
         command = ("convert", str(song), "--genre", genre, "-w", str(folder / "convert.rearrange"), "-o", str(out))
         run = fresh_run((*REARRANGE, *command, *separator, "--json"))
@@ -103,12 +115,12 @@ def ratios_of(measured: Measured) -> list[Ratio]:
             for together in zip(*(measured.stages[name] for name in names), strict=True)
         ]
         ratios.append(_of_budget(" + ".join(names), [s / duration_s for s in rounds], budget, "s per s of song"))
-    for name, budget in (
-        ("convert, first genre", budgets.CONVERT),
-        ("convert, another genre", budgets.ANOTHER_GENRE),
-    ):
+    for name, budget in _CONVERTS.items():
         rounds = [run.seconds / duration_s for run in measured.whole[name]]
         ratios.append(_of_budget(name, rounds, budget, "s per s of song"))
+        if page := page_seconds(measured.whole[name]):
+            without = [seconds - own / duration_s for seconds, own in zip(rounds, page, strict=True)]
+            ratios.append(_of_budget(f"{name}, without its page", without, budget, "s per s of song"))
     for name, budget in (("preview, first sound", budgets.FIRST_SOUND_S), ("--help", budgets.HELP_S)):
         ratios.append(_of_budget(name, [run.seconds for run in measured.whole[name]], budget, "s"))
     budget_bytes = budgets.memory_budget_bytes(duration_s)
@@ -121,7 +133,12 @@ def ratios_of(measured: Measured) -> list[Ratio]:
 
 def _without_budget(ratio: Ratio, separator: str) -> Ratio:
     """No ratio where the separator takes part: the budgets are those of the default one."""
-    if ratio.what not in ("separate", "convert, first genre", "convert, peak memory"):
+    if ratio.what not in (
+        "separate",
+        "convert, first genre",
+        "convert, first genre, without its page",
+        "convert, peak memory",
+    ):
         return ratio
     return Ratio(ratio.what, ratio.against, None, reason=f"no budget for --separator {separator}")
 
@@ -146,6 +163,8 @@ def stage_table(measured: Measured) -> str:
         seconds = [run.seconds for run in runs]
         cost = _cost(seconds, runs, measured.duration_s)
         rows.append((name, *cost, "", times(min(seconds) / total)))
+        if name in _CONVERTS and (page := page_seconds(runs)):
+            rows.append((f"  of which {REPORT}.html", *_cost(page, runs, measured.duration_s)[:3], "", "", ""))
     header = ("stage", "seconds", "s per s of song", "spread", "peak MiB", "start s", "of all stages")
     return table(header, rows)
 
@@ -168,6 +187,7 @@ def facts_of(measured: Measured, rounds: int) -> Mapping[str, object]:
             name: [run.process.peak_bytes for run in runs] for name, runs in measured.stages.items()
         },
         "seconds": {name: [run.seconds for run in runs] for name, runs in measured.whole.items()},
+        "page_seconds": {name: page_seconds(runs) for name, runs in measured.whole.items() if name in _CONVERTS},
         "peak_bytes": {name: [run.peak_bytes for run in runs] for name, runs in measured.whole.items()},
     }
 

@@ -53,6 +53,8 @@ def test_a_point_is_read_from_what_convert_prints() -> None:
     stages = {stage: {"seconds": 1.0, "because": "new"} for stage in STAGES}
     read = point_of(json.dumps({"duration_s": 60.0, "stages": stages}), 9.0, GIB)
     assert (read.duration_s, read.cost, read.stages["mix"]) == (60.0, 0.15, 1.0)
+    stages["report"] = {"seconds": 2.0, "because": "new"}
+    assert point_of(json.dumps({"duration_s": 60.0, "stages": stages}), 9.0, GIB).stages["report"] == 2.0
     stages["mix"]["because"] = "up to date"
     with pytest.raises(ValueError):
         point_of(json.dumps({"duration_s": 60.0, "stages": stages}), 9.0, GIB)

@@ -14,6 +14,13 @@ def printed(because: str = "new") -> str:
     return json.dumps({"duration_s": 12.5, "stages": stages})
 
 
+def converted(seconds: float, page: float | None = None) -> Run:
+    stages = {"mix": {"seconds": 1.0, "because": "new"}}
+    if page is not None:
+        stages["report"] = {"seconds": page, "because": "new"}
+    return Run(seconds, 2**30, json.dumps({"duration_s": 100.0, "stages": stages}))
+
+
 def measured(*stage_rounds: float) -> Measured:
     """Every stage takes so many seconds in each round, on a song of 100 s; all else takes ten times as long."""
     result = Measured(100.0)
@@ -21,7 +28,7 @@ def measured(*stage_rounds: float) -> Measured:
         for stage in STAGES:
             result.stages[stage].append(StageRun(seconds, Run(seconds + 0.5, 2**30)))
         for name in ("convert, first genre", "convert, another genre", "preview, first sound", "--help"):
-            result.whole[name].append(Run(10 * seconds, 2**30))
+            result.whole[name].append(converted(10 * seconds))
     return result
 
 
@@ -53,6 +60,16 @@ def test_ratios_are_of_the_least_and_render_and_mix_share_a_budget() -> None:
     assert ratios["convert, first genre"].value == pytest.approx(20.0 / 100 / 0.25)
     assert ratios["--help"].value == pytest.approx(20.0 / 0.3)
     assert ratios["convert, peak memory"].value == pytest.approx(0.5)
+
+
+def test_the_page_is_told_apart_where_convert_writes_one() -> None:
+    rounds = measured(2.0)
+    assert not [ratio for ratio in ratios_of(rounds) if "page" in ratio.what]
+    rounds.whole["convert, first genre"] = [converted(30.0, 5.0)]
+    ratios = {ratio.what: ratio for ratio in ratios_of(rounds)}
+    assert ratios["convert, first genre"].value == pytest.approx(30.0 / 100 / 0.25)
+    assert ratios["convert, first genre, without its page"].value == pytest.approx(25.0 / 100 / 0.25)
+    assert "of which report.html" in stage_table(rounds)
 
 
 def test_another_separator_has_no_budget() -> None:
