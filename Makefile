@@ -1,13 +1,14 @@
 # make demo   sets up what is missing, then turns examples/ into another genre
 # make test   sets up what is missing, then runs the tests
 # make check  ruff, mypy and the tests, as CI does
-# make bench  time and memory against the budgets and against the same work by hand: ten minutes on a quiet machine
+# make bench  time and memory against the budgets and against the same work by hand (ROUNDS=5 make bench: surer, longer)
 # make bench-growth  the same against the song's length, up to an hour: some twenty minutes
 
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 GENRE ?= jazz
+ROUNDS ?= 2
 
 .PHONY: demo test check lint setup system bench bench-growth clean
 
@@ -45,8 +46,8 @@ $(VENV)/by-hand: benchmarks/requirements.txt $(VENV)/installed
 	touch $@
 
 bench: setup $(VENV)/by-hand
-	$(BIN)/python -m benchmarks.stages --json out/bench/stages.json
-	$(BIN)/python -m benchmarks.by_hand --json out/bench/by_hand.json
+	$(BIN)/python -m benchmarks.stages --rounds $(ROUNDS) --json out/bench/stages.json
+	$(BIN)/python -m benchmarks.by_hand --rounds $(ROUNDS) --json out/bench/by_hand.json
 	$(BIN)/python -m benchmarks.summary out/bench/stages.json out/bench/by_hand.json
 
 bench-growth: setup
