@@ -28,13 +28,11 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from numpy.typing import NDArray
 
-from rearrange.analysis.chroma import note_chroma, note_pitch_frames
 from rearrange.analysis.groove import distinct_rhythm_share, onset_histogram
-from rearrange.analysis.harmony import estimate_chords
-from rearrange.evaluation.metrics import chord_agreement, content_similarity, melody_f1
+from rearrange.evaluation.metrics import chord_agreement, content_similarity, heard_chords, melody_f1
 from rearrange.genre import genre_names, load_genre
 from rearrange.midi import read_midi
-from rearrange.score import Arrangement, Chord, Note, NoteEvent, Role, Score, Track
+from rearrange.score import Arrangement, Chord, Note, Role, Score, Track
 from rearrange.stages.analyse import analyse
 from rearrange.stages.arrange import ArrangeSettings, arrange
 
@@ -115,7 +113,11 @@ def _song_results(file: Path, *, genres: Sequence[str], strength: float, seed: i
                     score.tracks, arrangement.tracks, int(score.timeline.end_beat), beat_ratio=ratio
                 ),
                 melody=melody_f1(tune.notes if tune else (), ours.notes if ours else (), beat_ratio=ratio),
-                chords_heard=chord_agreement(reference, _heard_chords(arrangement), beat_ratio=ratio),
+                chords_heard=chord_agreement(
+                    reference,
+                    heard_chords(arrangement.tracks, arrangement.timeline, arrangement.key),
+                    beat_ratio=ratio,
+                ),
                 chords_said=chord_agreement(reference, arrangement.chords, beat_ratio=ratio),
                 distinct={
                     track.name: distinct_rhythm_share(track, bars)
@@ -146,23 +148,6 @@ def _annotated_chords(file: Path, score: Score) -> tuple[Chord, ...]:
             known = _QUALITIES.get(quality) or _QUALITIES.get(quality.partition("(")[0], "maj")
             chords.append(Chord(onset, stop - onset, root, known, root))
     return tuple(chords)
-
-
-def _heard_chords(arrangement: Arrangement) -> tuple[Chord, ...]:
-    """What our own ears make of the arrangement's notes, beat by beat."""
-    timeline = arrangement.timeline
-    notes = [_event(note, timeline) for t in arrangement.tracks if not t.is_drum for note in t.notes]
-    edges = np.arange(0.0, timeline.end_beat + 0.5)
-    borders_s = timeline.seconds(edges)
-    chroma = note_chroma(note_pitch_frames(notes, float(borders_s[-1]) + 1.0), borders_s)
-    starts = {round(bar.onset_beat, 3) for bar in timeline.bars}
-    downbeats = np.array([round(float(edge), 3) in starts for edge in edges[:-1]])
-    return estimate_chords(chroma.treble, chroma.bass, onset_beats=edges, downbeats=downbeats, key=arrangement.key)
-
-
-def _event(note: Note, timeline) -> NoteEvent:  # type: ignore[no-untyped-def]
-    start, stop = timeline.seconds([note.onset_beat, note.onset_beat + note.duration_beat])
-    return NoteEvent(float(start), float(stop - start), note.pitch, note.velocity)
 
 
 def _rhythm_features(arrangement: Arrangement) -> list[float]:
