@@ -1,7 +1,6 @@
 """Style histograms: single notes land where they must; fits worked by hand; every metre passes."""
 
 import io
-import time
 
 import numpy as np
 import pytest
@@ -123,11 +122,3 @@ def test_void_references_say_why() -> None:
         style_histograms([part(Note(0, 1, 40, 90))], ())
     with pytest.raises(NotMeasurable, match="not a number"):
         style_histograms([part(Note(float("nan"), 1, 40, 90))], BARS)
-
-
-def test_a_long_song_takes_milliseconds() -> None:
-    notes = tuple(Note(i / 4, 0.25, 40 + i % 20, 80) for i in range(2400) for _ in range(3))
-    bars = Timeline.constant(120.0, end_beat=600).bars
-    started = time.perf_counter()
-    style_histograms([part(*notes, role=Role.CHORDS)], bars)
-    assert time.perf_counter() - started < 1.0  # some 20 ms on an idle core; machines differ
