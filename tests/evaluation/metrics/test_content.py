@@ -1,4 +1,4 @@
-"""Content and melody: worked by hand, and as mir_eval and a plain loop have them."""
+"""Content and melody: worked by hand, and as mir_eval has them."""
 
 from dataclasses import replace
 
