@@ -1,9 +1,10 @@
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import pytest
 
+from rearrange.evaluation.judge import Judge, load_judge
+from rearrange.evaluation.measure import Measure
 from rearrange.evaluation.report.card import quality_card, weak_bars
 from rearrange.genre import load_genre
 from rearrange.score import Arrangement, Chord, Note, Role, Score, Timeline, Track, sorted_notes
@@ -31,15 +32,6 @@ def without(arrangement: Arrangement, bar: int) -> Arrangement:
     return replace(arrangement, tracks=tracks)
 
 
-@dataclass(frozen=True)
-class Verdict:
-    probability: Mapping[str, float]
-
-
-def judge(tracks: Sequence[Track], timeline: Timeline) -> Verdict:
-    return Verdict({"x": 0.75})
-
-
 def test_the_song_itself_has_a_perfect_card_and_no_weak_bar_but_a_loops() -> None:
     card = figures(SONG, as_it_is(SONG))
     assert card["content"] == pytest.approx(1.0)
@@ -50,14 +42,16 @@ def test_the_song_itself_has_a_perfect_card_and_no_weak_bar_but_a_loops() -> Non
 
 
 def test_the_judge_is_asked_for_the_arrangements_genre() -> None:
-    entries = {entry.name: entry for entry in quality_card(SONG, as_it_is(SONG), judge=judge)}
-    assert entries["genre"].measure.value == 0.75
-    stranger = quality_card(SONG, replace(as_it_is(SONG), genre="z"), judge=judge)
-    assert (
-        next(e for e in stranger if e.name == "genre").measure.reason == "no independent reference of this genre"
-    )
-    alone = quality_card(SONG, as_it_is(SONG))
-    assert next(e for e in alone if e.name == "genre").measure.value is None
+    judge = load_judge()
+    arranged = arrange(SONG, load_genre("jazz"), ArrangeSettings())
+
+    def genre_of(arrangement: Arrangement, judge: Judge | None) -> Measure:
+        return next(e for e in quality_card(SONG, arrangement, judge=judge) if e.name == "genre").measure
+
+    value = genre_of(arranged, judge).value
+    assert value == pytest.approx(judge.verdict(arranged.tracks, arranged.timeline).probabilities["jazz"])
+    assert genre_of(replace(arranged, genre="x"), judge) == Measure(None, "no independent reference")
+    assert genre_of(arranged, None).value is None
 
 
 def test_an_empty_bar_other_chords_and_a_loop_are_weak() -> None:

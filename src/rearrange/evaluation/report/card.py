@@ -5,13 +5,13 @@ arrangement. Thresholds of weak bars were set where, in nine conversions of thre
 and bass), about a tenth of the bars fell below; they mark places to listen to, not errors.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rearrange.arranger.charts import chord_lookup
+from rearrange.evaluation.judge import Judge
 from rearrange.evaluation.measure import NotMeasurable, measured
 from rearrange.evaluation.metrics import (
     chord_agreement,
@@ -23,9 +23,9 @@ from rearrange.evaluation.metrics import (
 )
 from rearrange.evaluation.report.facts import CardEntry, WeakBar
 from rearrange.evaluation.report.stretches import Side, Stretch, onsets_of, sides
-from rearrange.score import CHORD_INTERVALS, Arrangement, Bar, Chord, Role, Score, Timeline, Track
+from rearrange.score import CHORD_INTERVALS, Arrangement, Bar, Chord, Role, Score
 
-__all__ = ["Judge", "Verdict", "quality_card", "weak_bars"]
+__all__ = ["quality_card", "weak_bars"]
 
 Floats = NDArray[np.float64]
 
@@ -37,16 +37,6 @@ _UNSURE = 0.25  # mean confidence of a bar's chords
 _TOO_OFTEN = 9  # eight bars of vamp are a verse; what goes on without any change is a loop
 _CHORD_STEP_BEAT = 0.25
 _EARLY_BEAT = 0.05  # of the song: a note so little before a bar line belongs to the bar after it
-
-
-class Verdict(Protocol):
-    """What a genre judge says of an arrangement: the probability of each genre that it knows."""
-
-    @property
-    def probability(self) -> Mapping[str, float]: ...
-
-
-Judge = Callable[[Sequence[Track], Timeline], Verdict]
 
 
 def quality_card(score: Score, arrangement: Arrangement, *, judge: Judge | None = None) -> tuple[CardEntry, ...]:
@@ -75,7 +65,7 @@ def quality_card(score: Score, arrangement: Arrangement, *, judge: Judge | None 
         (
             "genre",
             lambda: _genre(arrangement, judge),
-            "How probable the genre is to a judge that learnt it from other musicians' playing.",
+            _genre_words(judge),
         ),
         (
             "variety",
@@ -112,10 +102,15 @@ def _chords(score: Score, arrangement: Arrangement) -> float:
 def _genre(arrangement: Arrangement, judge: Judge | None) -> float:
     if judge is None:
         raise NotMeasurable("no judge is installed")
-    probability = judge(arrangement.tracks, arrangement.timeline).probability
-    if arrangement.genre not in probability:
-        raise NotMeasurable("no independent reference of this genre")
-    return float(probability[arrangement.genre])
+    return judge.probability(judge.verdict(arrangement.tracks, arrangement.timeline), arrangement.genre)
+
+
+def _genre_words(judge: Judge | None) -> str:
+    words = "How probable the genre is to a judge that learnt from people's playing, never from our arrangements"
+    if judge is None or not judge.references:
+        return f"{words}."
+    n_genres = len(judge.references)
+    return f"{words}; of the {n_genres} genres that it knows, a guess would have {1 / n_genres:.2f}."
 
 
 def weak_bars(score: Score, arrangement: Arrangement) -> tuple[WeakBar, ...]:

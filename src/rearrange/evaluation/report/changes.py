@@ -6,6 +6,7 @@ is pointed to. Limits: of a song heard from audio the instruments are unknown, s
 manner without a plain word gets none.
 """
 
+import re
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -32,6 +33,13 @@ __all__ = ["changes"]
 _PLAYS = 0.5  # of a stretch's bars: less is a touch, not a part that plays
 _COLOURS = (Role.PAD, Role.ARPEGGIO, Role.COUNTER, Role.PERCUSSION)
 _ORDER = ("", *Role)
+# Differences from one section to the next that are variations of one manner.
+_TOUCHES = (
+    (re.compile(r"^ghost notes.*| with syncopation$"), ""),
+    (re.compile(r"^hat and ride"), "hat"),
+    (re.compile(r"(a moving line|bass line|bass notes|roots and fifths|roots|a line)\b"), "bass"),
+)
+_LATER = "; "
 _NOT_PLAYING = ("the ", "without ", "chords left to ")  # how lines begin that name no manner
 
 _MANNERS: Mapping[Role, Callable[[Onsets, Side], tuple[str, ...]]] = {
@@ -43,11 +51,15 @@ _MANNERS: Mapping[Role, Callable[[Onsets, Side], tuple[str, ...]]] = {
 
 @dataclass(frozen=True)
 class _Line:
-    """What is said of a stretch; lines of one `key` say the same, and the first one's text stands for all."""
+    """What is said of a stretch.
+
+    Lines of one `key` say much the same: the first one's text stands for all. Of one `manner`: exactly the same.
+    """
 
     stretch: Stretch
     text: str
     key: Hashable
+    manner: Hashable = None
 
 
 def changes(score: Score, arrangement: Arrangement, *, instruments_known: bool = False) -> tuple[Change, ...]:
@@ -106,7 +118,10 @@ def _in_bars(lines: Sequence[_Line], role: str) -> list[Change]:
     found = []
     for first, *later in alike.values():
         change = Change(first.stretch.first_bar, first.stretch.last_bar, first.text, role)
-        found.append(replace(change, text=f"{change.text}; again in {_bars(later)}") if later else change)
+        if later:
+            like = "again" if all(line.manner == first.manner for line in later) else "much the same"
+            change = replace(change, text=f"{change.text}{_LATER}{like} in {_bars(later)}")
+        found.append(change)
     return found
 
 
@@ -139,20 +154,21 @@ def _part(role: Role, song: Side, ours: Side, spans: Sequence[Stretch]) -> list[
     """How a part's manner changed in each stretch; the result's manner decides what is alike."""
     theirs, played = _track(song, role), _track(ours, role)
     lines: list[_Line] = []
-    known: frozenset[str] = frozenset()
+    told: frozenset[str] = frozenset()
     for stretch in spans:
         before, now = _manner(role, theirs, song, stretch), _manner(role, played, ours, stretch)
         if now is None:
             rests = _rest_words(role, ours, stretch) if before is not None else ""
             lines.append(_Line(stretch, rests, rests))
-            known = frozenset()
+            told = frozenset()
             continue
         come = tuple(phrase for phrase in now if phrase not in (before or ()))
         gone = tuple(phrase for phrase in before or () if phrase not in now)
-        if lines and come and set(come) <= known:  # less of the same is no news
+        gist = frozenset(filter(None, map(_gist, come)))
+        if lines and come and gist <= told:  # less of the same is no news
             lines.append(replace(lines[-1], stretch=stretch))
             continue
-        known = frozenset(come)
+        told = gist
         what = ", ".join(come)
         if before is not None:
             text = f"{', '.join(gone)} → {what}" if gone and come else what
@@ -160,8 +176,15 @@ def _part(role: Role, song: Side, ours: Side, spans: Sequence[Stretch]) -> list[
             text = f"{role} added{f': {what}' if what else ''}"
         else:
             text = what
-        lines.append(_Line(stretch, text, (before is None, known)))
+        lines.append(_Line(stretch, text, (before is None, gist), frozenset(come)))
     return lines
+
+
+def _gist(phrase: str) -> str:
+    """What of a phrase makes a listener say that the part plays something else; empty for a mere touch."""
+    for touch, plain in _TOUCHES:
+        phrase = touch.sub(plain, phrase)
+    return phrase
 
 
 def _rest_words(role: Role, ours: Side, stretch: Stretch) -> str:
@@ -193,7 +216,7 @@ def _with_instrument(lines: list[Change], role: Role, instrument: str, whole: St
     first = next((i for i, change in enumerate(lines) if not change.text.startswith(_NOT_PLAYING)), None)
     if first is None:
         return lines or _once(whole, role, f"{role} on {instrument}")
-    head, mark, tail = lines[first].text.partition("; again in")
+    head, mark, tail = lines[first].text.partition(_LATER)
     lines[first] = replace(lines[first], text=f"{head}, on {instrument}{mark}{tail}")
     return lines
 

@@ -85,7 +85,8 @@ def _kick(drums: Onsets) -> str:
     if len(beats) == 4 and usual in ([2.0], [1.0, 3.0]) and kick.share_of_bars_at(0.0) <= _SELDOM:
         return f"one-drop kick on {kick.named(usual)}"
     if float(np.mean(kick.off_beat)) >= _SYNCOPATED and kick.per_bar > _MORE_THAN_A_PICKUP:
-        return f"kick on {kick.named(usual)} with syncopation" if usual else "syncopated kick"
+        where = "every beat" if usual == beats else kick.named(usual)
+        return f"kick on {where} with syncopation" if usual else "syncopated kick"
     return f"kick on {kick.named(usual)}" if usual else ""
 
 

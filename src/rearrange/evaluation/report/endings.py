@@ -22,8 +22,10 @@ _TOGETHER_BEAT = 0.1
 def fill_words(song: Side, ours: Side, spans: Sequence[Stretch]) -> str:
     """The bars into which the drums lead with a fill, and the song's do not."""
     bars = sorted(_fills(ours, spans) - _fills(song, spans))
-    if len(bars) == len(spans) - 1 >= _MANY:
+    if len(bars) >= _MANY and len(bars) == len(spans) - 1:
         return "a drum fill into every new section"
+    if len(bars) > 2 * _MANY:
+        return f"drum fills into {len(bars)} of {len(spans) - 1} new sections"
     return f"drum fill into bar{'s' if len(bars) > 1 else ''} {listed([str(bar) for bar in bars])}" if bars else ""
 
 

@@ -1,6 +1,11 @@
 """The facts of a conversion, from its workspace: what the page says in words and figures."""
 
-from rearrange.evaluation.report.card import Judge, quality_card, weak_bars
+import logging
+from functools import cache
+
+from rearrange.errors import ModelError
+from rearrange.evaluation.judge import Judge, load_judge
+from rearrange.evaluation.report.card import quality_card, weak_bars
 from rearrange.evaluation.report.changes import changes
 from rearrange.evaluation.report.facts import ReportFacts
 from rearrange.evaluation.report.recipe import recipe
@@ -9,13 +14,11 @@ from rearrange.pipeline.song import Song
 
 __all__ = ["facts_of"]
 
+logger = logging.getLogger(__name__)
 
-def facts_of(song: Song, *, judge: Judge | None = None) -> ReportFacts:
+
+def facts_of(song: Song) -> ReportFacts:
     """Find out what the page says of the song's arrangement, as it is now: edits of the user's are measured too.
-
-    Parameters
-    ----------
-    judge : of the genre; without one the card says so
 
     Raises
     ------
@@ -26,7 +29,17 @@ def facts_of(song: Song, *, judge: Judge | None = None) -> ReportFacts:
     return ReportFacts(
         summary=summary(score, arrangement, song.to_play),
         changes=changes(score, arrangement, instruments_known=song.is_midi),
-        card=quality_card(score, arrangement, judge=judge),
+        card=quality_card(score, arrangement, judge=_judge()),
         weak_bars=weak_bars(score, arrangement),
         recipe=recipe(song),
     )
+
+
+@cache
+def _judge() -> Judge | None:
+    """The judge that is shipped; None where an installation lacks it, and the card then says so."""
+    try:
+        return load_judge()
+    except ModelError as exc:
+        logger.warning("%s", exc.message)
+        return None
