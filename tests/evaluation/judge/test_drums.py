@@ -14,7 +14,7 @@ def feature(rows: np.ndarray, name: str) -> float:
 
 def test_each_style_shows_its_figure() -> None:
     floor, straight, swung = (drum_windows((drums(s),), timeline()) for s in ("floor", "straight", "swung"))
-    assert floor.shape == (2, len(DRUM_FEATURES))
+    assert floor.shape == (1, len(DRUM_FEATURES))
     assert feature(floor, "four on the floor") == pytest.approx(1.0)
     assert feature(straight, "four on the floor") == 0.0
     assert feature(floor, "offbeat open") == pytest.approx(1.0)
@@ -27,7 +27,7 @@ def test_each_style_shows_its_figure() -> None:
 
 
 def test_whole_windows_later_is_the_same() -> None:
-    later = drum_windows((drums("swung", shift=4),), timeline(12))
+    later = drum_windows((drums("swung", shift=8),), timeline(16))
     np.testing.assert_allclose(later, drum_windows((drums("swung"),), timeline()), atol=1e-6)
 
 
@@ -62,7 +62,7 @@ def test_other_metres_are_read() -> None:
 
 
 def test_windows_count_their_bars() -> None:
-    where, kept = windows_of(np.array([-1.0, 0.0, 15.99, 16.0, 23.0, 24.5]), timeline(6))
+    where, kept = windows_of(np.array([-1.0, 0.0, 15.99, 16.0, 23.0, 24.5]), timeline(6), window_bars=4)
     assert where.bars.tolist() == [4, 2]
     assert kept.tolist() == [1, 2, 3, 4]
     assert where.window.tolist() == [0, 1, 1, 1]  # 15.99 is the next bar's first beat

@@ -1,5 +1,6 @@
 """The recipe: a judge of made-up styles knows them, and nothing when labels are shuffled; its files hold it."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ def fitted() -> tuple[Judge, dict]:
 
 
 def with_ensemble(judge: Judge) -> Judge:
-    return Judge(judge.readers, {"drums": judge.reported["drums"], "ensemble": frozenset()}, judge.styles)
+    return replace(judge, reported={"drums": judge.reported["drums"], "ensemble": frozenset()})
 
 
 def test_it_knows_what_it_has_not_heard(fitted: tuple[Judge, dict]) -> None:
@@ -31,6 +32,7 @@ def test_it_knows_what_it_has_not_heard(fitted: tuple[Judge, dict]) -> None:
     assert told["cross_validation"]["macro_accuracy"][0] > 0.95
     assert told["other_half"]["macro_accuracy"][0] > 0.95
     assert told["cross_validation"]["chance"] == pytest.approx(1 / 3, abs=1e-3)
+    assert all(judge.people[style] > 0.8 for style in STYLES)
     assert told["pieces"] == {"judges": 18, "others": 18}
     for style in STYLES:
         verdict = judge.verdict((drums(style),), timeline(), rhythm_only=True)
@@ -84,6 +86,7 @@ def test_files_hold_the_judge(tmp_path: Path, fitted: tuple[Judge, dict]) -> Non
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
     back = load_judge(tmp_path / "a")
     assert back.reported == judge.reported
+    assert back.people == judge.people
     for style in STYLES:
         ours = judge.verdict((drums(style),), timeline())
         theirs = back.verdict((drums(style),), timeline())

@@ -26,7 +26,7 @@ __all__ = ["DRUM_FEATURES", "VOICES", "WINDOW_BARS", "Windows", "drum_windows", 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-WINDOW_BARS = 4
+WINDOW_BARS = 8  # of 2, 4 and 8 the best by log-loss on unseen clips, by a little
 # General MIDI percussion by voice; whatever else there is, hand percussion mostly, is the last.
 VOICES: dict[str, tuple[int, ...]] = {
     "kick": (35, 36),
@@ -99,7 +99,7 @@ def windows_of(onsets_beat: Floats, timeline: Timeline, *, window_bars: int = WI
     The windows of the onsets that lie in one, and the indices of those onsets.
     """
     starts = np.array([bar.onset_beat for bar in timeline.bars])
-    n_windows = int(len(starts) / window_bars + 0.5)
+    n_windows = max(int(len(starts) / window_bars + 0.5), 1) if len(starts) else 0
     bars = np.full(n_windows, window_bars, dtype=np.int64)
     if n_windows:
         bars[-1] = min(window_bars, len(starts) - (n_windows - 1) * window_bars)

@@ -28,6 +28,7 @@ from rearrange.evaluation.judge.validation import (
     figures,
     fit_reader,
     judged,
+    mean_probability,
     separation,
     shuffled,
     with_temperature,
@@ -54,15 +55,17 @@ def fit_judge(
     readers: dict[str, Softmax] = {}
     measured: dict[str, object] = {}
     styles: dict[str, StyleHistograms] = {}
+    people: dict[str, float] = {}
     for reader in READERS:
         if reader in examples:
-            model, measured[reader] = _fit_reader(examples[reader], FEATURES[reader], seed)
+            model, said, measured[reader] = _fit_reader(examples[reader], FEATURES[reader], seed)
             readers[reader] = model
             for name in sorted(labels.reported[reader] & set(model.classes)):
                 styles[name] = _style(examples[reader], name)
+                people[name] = round(mean_probability(said, name), 3)
     reported = {reader: labels.reported[reader] & set(model.classes) for reader, model in readers.items()}
     measured["style"] = _style_figures(examples, styles)
-    return Judge(readers, reported, styles), measured
+    return Judge(readers, reported, styles, people), measured
 
 
 def _style_figures(
@@ -90,7 +93,8 @@ def _style_figures(
 
 def _fit_reader(
     examples: Sequence[Example], features: Sequence[str], seed: int
-) -> tuple[Softmax, dict[str, object]]:
+) -> tuple[Softmax, Judged, dict[str, object]]:
+    """The reader, what cross-validation says, and the figures."""
     rng = np.random.default_rng(seed)
     l2, said = _best_l2(examples, features, seed)
     dropped: dict[str, object] = {}
@@ -108,15 +112,19 @@ def _fit_reader(
         l2, said = _best_l2(kept, features, seed)
     own, others = [e for e in kept if e.is_judges], [e for e in kept if not e.is_judges]
     model = with_temperature(fit_reader(own, features, l2=l2), others)
-    return model, {
-        "l2": l2,
-        "temperature": round(model.temperature, 3),
-        "dropped_for_their_separation": dropped,
-        "pieces": {"judges": len(own), "others": len(others)},
-        "cross_validation": figures(said, rng),
-        "other_half": figures(judged(model, others), rng),
-        "shuffled_labels": shuffled(kept, features, l2=l2, seed=seed),
-    }
+    return (
+        model,
+        said,
+        {
+            "l2": l2,
+            "temperature": round(model.temperature, 3),
+            "dropped_for_their_separation": dropped,
+            "pieces": {"judges": len(own), "others": len(others)},
+            "cross_validation": figures(said, rng),
+            "other_half": figures(judged(model, others), rng),
+            "shuffled_labels": shuffled(kept, features, l2=l2, seed=seed),
+        },
+    )
 
 
 def _best_l2(examples: Sequence[Example], features: Sequence[str], seed: int) -> tuple[float, Judged]:

@@ -4,7 +4,7 @@ Conventions: an example is a piece or a clip; what one session has of one style 
 folder of composers holds, or one song. `sets/*.toml` says which examples are the judge's (the weights see no
 others), which are anybody's (the judge is tested on them). What a label means for us is `labels.toml`.
 
-Limits: beats, not fills, of Groove MIDI; clips with no four bars of eight strokes say nothing and are left out.
+Limits: beats, not fills, of Groove MIDI; clips of fewer than four bars are left out.
 """
 
 import csv
@@ -34,6 +34,7 @@ logger = logging.getLogger(__name__)
 Floats = NDArray[np.float64]
 
 READERS = ("drums", "lead", "ensemble")
+FEWEST_BARS = 4  # of a clip: what is shorter is a lick
 LABELS = Path(__file__).with_name("labels.toml")
 # What no instrument or score says: how long a drum's key is held, and how loud written notes are.
 _MEANINGLESS = {"drums": "drums_onset_duration", "ensemble": "accompaniment_onset_velocity"}
@@ -126,7 +127,7 @@ def _drums(root: Path, meaning: Mapping[str, str]) -> list[Example]:
         clip = read_midi(root / f"{name}.mid")
         tracks = tuple(Track("drums", Role.DRUMS, 0, True, track.notes) for track in clip.tracks)
         features = drum_windows(tracks, clip.timeline)
-        if not len(features):
+        if not len(features) or len(clip.timeline.bars) < FEWEST_BARS:
             continue
         style = _without(style_histograms(tracks, clip.timeline.bars), _MEANINGLESS["drums"])
         # Clips of one style in one session are not independent; where there is no other session, they must do.

@@ -17,7 +17,17 @@ from rearrange.evaluation.judge.gather import Example
 from rearrange.evaluation.judge.softmax import Softmax, fit_softmax, fit_temperature, log_softmax
 from rearrange.evaluation.statistics import Interval, bootstrap_interval
 
-__all__ = ["Judged", "cross_validated", "figures", "fit_reader", "judged", "separation", "shuffled"]
+__all__ = [
+    "Judged",
+    "cross_validated",
+    "figures",
+    "fit_reader",
+    "judged",
+    "mean_probability",
+    "separation",
+    "shuffled",
+    "with_temperature",
+]
 
 Floats = NDArray[np.float64]
 
@@ -116,9 +126,8 @@ def _area(positive: Floats, negative: Floats) -> float:
 def figures(said: Judged, rng: np.random.Generator) -> dict[str, object]:
     """Accuracy, separation and mean probability per class, macro accuracy, chance and the confusion, as JSON."""
     right = np.array([a == b for a, b in zip(said.named, said.labels, strict=True)], dtype=np.float64)
-    probability = np.exp(log_softmax(said.logits))
     classes: dict[str, object] = {}
-    for k, name in enumerate(said.classes):
+    for name in said.classes:
         own = [i for i, label in enumerate(said.labels) if label == name]
         by_group = _by_group(said, own, right)
         classes[name] = {
@@ -126,7 +135,7 @@ def figures(said: Judged, rng: np.random.Generator) -> dict[str, object]:
             "groups": len(by_group),
             "accuracy": _listed(bootstrap_interval(by_group, rng=rng, n=N_DRAWS)) if own else None,
             "separation": _listed(separation(said, name, rng)) if own else None,
-            "probability": round(float(probability[own, k].mean()), 3) if own else None,
+            "probability": round(mean_probability(said, name), 3) if own else None,
         }
     confusion = {
         name: {
@@ -141,6 +150,13 @@ def figures(said: Judged, rng: np.random.Generator) -> dict[str, object]:
         "classes": classes,
         "confusion": confusion,
     }
+
+
+def mean_probability(said: Judged, name: str) -> float:
+    """Of a class, in the mean over its own groups."""
+    column = np.exp(log_softmax(said.logits))[:, said.classes.index(name)]
+    own = [i for i, label in enumerate(said.labels) if label == name]
+    return float(np.mean([np.mean(values) for values in _by_group(said, own, column).values()]))
 
 
 def _by_group(said: Judged, chosen: Sequence[int], values: Floats) -> Mapping[str, Sequence[float]]:

@@ -54,11 +54,21 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Judge:
-    """Fitted readers by name; `reported` are the classes of each that are genres; `styles` their histograms."""
+    """Fitted readers.
+
+    Parameters
+    ----------
+    readers : by name, of FEATURES
+    reported : of each reader the classes that are genres
+    styles : by genre, the histograms of people who play it
+    people : by genre, the mean probability of it that readers gave to people's pieces that they had not seen: what
+        to expect of music that is the genre without doubt
+    """
 
     readers: Mapping[str, Softmax]
     reported: Mapping[str, frozenset[str]]
     styles: Mapping[str, StyleHistograms]
+    people: Mapping[str, float]
 
     @property
     def references(self) -> frozenset[str]:
@@ -166,6 +176,7 @@ def load_judge(folder: Path | None = None) -> Judge:
             for name, told in stored["readers"].items()
         }
         reported = {name: frozenset(classes) for name, classes in stored["reported"].items()}
+        people = {str(genre): float(value) for genre, value in stored["people"].items()}
         with np.load(folder / _REFERENCES) as arrays:
             counts: dict[str, dict[str, np.ndarray[tuple[int, ...], np.dtype[np.float64]]]] = {}
             for key in arrays.files:
@@ -176,7 +187,8 @@ def load_judge(folder: Path | None = None) -> Judge:
     for name, model in readers.items():
         if model.features != FEATURES[name]:
             raise ModelError(f"{folder}: its {name} reader knows other features", "runs/judge.sh makes a new one")
-    return Judge(readers, reported, {genre: StyleHistograms(each) for genre, each in counts.items()})
+    styles = {genre: StyleHistograms(each) for genre, each in counts.items()}
+    return Judge(readers, reported, styles, people)
 
 
 def save_judge(judge: Judge, folder: Path, *, settings: Mapping[str, object]) -> None:
@@ -184,6 +196,7 @@ def save_judge(judge: Judge, folder: Path, *, settings: Mapping[str, object]) ->
     folder.mkdir(parents=True, exist_ok=True)
     stored = {
         "settings": dict(settings),
+        "people": dict(sorted(judge.people.items())),
         "reported": {name: sorted(classes) for name, classes in sorted(judge.reported.items())},
         "readers": {
             name: {
