@@ -97,6 +97,7 @@ CHORDS = tuple(Chord(4.0 * i, 4.0, 0, "maj", 0) for i in range(8))
         ([(0, 36)], 4.0, "long roots"),
         ([(0, 36), (2, 43)], 1.0, "roots and fifths on 1 and 3"),
         ([(0, 36), (1.5, 36), (2.75, 36)], 0.5, "syncopated roots"),
+        ([(0, 36), (1.5, 43), (2, 43), (3.5, 36)], 0.5, "roots and fifths on 1 and 3 with pickups"),
     ],
 )
 def test_bass_lines_have_their_names(hits: list[tuple[float, int]], duration_beat: float, words: str) -> None:
@@ -112,6 +113,12 @@ TRIAD = (60, 64, 67)
         ([0.0], 4.0, "held chords"),
         ([0.5, 1.5, 2.5, 3.5], 0.2, "off-beat chops"),
         ([1.0, 3.0], 0.2, "short chords on 2 and 4"),
+        ([1.5, 3.5], 0.2, "sparse off-beat stabs"),
+        (
+            [i + at for i in range(4) for at in (0.25, 0.5, 0.75)],
+            0.2,
+            "short chords in sixteenths between the beats",
+        ),
         ([0.0, 1.0, 2.0, 3.0], 0.9, "chords in quarters"),
         ([0.0, 1.5, 2.75], 0.3, "syncopated stabs"),
     ],

@@ -35,7 +35,7 @@ _COLOURS = (Role.PAD, Role.ARPEGGIO, Role.COUNTER, Role.PERCUSSION)
 _ORDER = ("", *Role)
 # Differences from one section to the next that are variations of one manner.
 _TOUCHES = (
-    (re.compile(r"^ghost notes.*| with syncopation$"), ""),
+    (re.compile(r"^ghost notes.*| with syncopation$| with pickups$"), ""),
     (re.compile(r"^hat and ride"), "hat"),
     (re.compile(r"(a moving line|bass line|bass notes|roots and fifths|roots|a line)\b"), "bass"),
 )

@@ -6,11 +6,10 @@ Conventions: General MIDI percussion pitches; beats of the bar counted from 1, i
 from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rearrange.analysis.groove import swing_ratio
 from rearrange.evaluation.report.names import listed
-from rearrange.evaluation.report.stretches import USUALLY, Onsets
+from rearrange.evaluation.report.stretches import FILLED, USUALLY, Onsets
 from rearrange.general_midi import DRUM_PITCHES
 
 __all__ = ["drum_phrases", "percussion_phrase"]
@@ -21,7 +20,6 @@ _BACK_BEAT: Mapping[str, tuple[int, ...]] = {"snare": (38, 40), "side-stick": (3
 _TIME: Mapping[str, tuple[int, ...]] = {"hat": (42, 46), "ride": (51, 53, 59), "shaker": (70, 82)}
 _OPEN_HAT, _FOOT_HAT = (46,), (44,)
 _TAKES_TURNS = 0.25  # of the time-keeping strokes
-_TOGETHER_BEAT = 0.06
 _FEATHERED = 0.65  # of the part's strong strokes: felt rather than heard
 
 _SELDOM = 0.25
@@ -32,7 +30,6 @@ _BUSY_SNARE = 5.0  # strokes per bar of four beats: a train beat, a march
 _SYNCOPATED = 0.3  # of the strokes off the beat
 _MORE_THAN_A_PICKUP = 1.5  # strokes per bar
 _SPARSE = 0.375  # strokes per beat: less than every other beat keeps no time
-_FILLED = 0.4  # of the places that a value has: hands leave strokes out where another drum is struck
 _SWUNG = 1.2
 _PERCUSSION_PARTS = 2
 
@@ -74,9 +71,9 @@ def _kick(drums: Onsets) -> str:
         return "no kick" if len(drums) >= drums.n_bars else ""
     beats, usual = drums.beats, kick.usual_beats
     second = kick.second_half
-    if _coverage(kick, kick.off_beat & ~second) / 2 >= _FILLED:
+    if kick.attacks_per_beat(kick.off_beat & ~second) / 2 >= FILLED:
         return "double kick in sixteenths"
-    if len(beats) > 2 and _coverage(kick, second) >= 2 * _FILLED and len(usual) >= len(beats) - 1:
+    if len(beats) > 2 and kick.attacks_per_beat(second) >= 2 * FILLED and len(usual) >= len(beats) - 1:
         return "kick in eighths"
     if len(beats) > 2 and usual == beats and float(np.mean(kick.off_beat)) < _SYNCOPATED:
         if float(np.median(kick.velocity)) < _FEATHERED * float(np.percentile(drums.velocity, 90)):
@@ -155,32 +152,25 @@ def _pattern(hits: Onsets) -> str:
     """ "in eighths", "on the off-beats", "in the swing pattern"; empty if it is none of these."""
     within, n_beats = hits.within_beat, len(hits.beats)
     second = hits.second_half
-    on, between = _coverage(hits, ~hits.off_beat), _coverage(hits, second)
-    finer = _coverage(hits, hits.off_beat & ~second) / 2  # two sixteenths beside the eighth
+    on, between = hits.attacks_per_beat(~hits.off_beat), hits.attacks_per_beat(second)
+    finer = hits.attacks_per_beat(hits.off_beat & ~second) / 2  # two sixteenths beside the eighth
     if between >= _SPARSE and on < _SELDOM * between:
         return "on the off-beats"
     if hits.metre.denominator == 8:
-        return "in eighths" if _coverage(hits, hits.off_beat) >= 0.8 else "on the beats" if on >= 0.5 else ""
+        return "in eighths" if hits.attacks_per_beat(hits.off_beat) >= 0.8 else "on the beats" if on >= 0.5 else ""
     if float(np.mean(np.abs(within - 1 / 3) < 0.04)) >= 0.2:
         return "in triplets"
-    if finer >= _FILLED:
+    if finer >= FILLED:
         return "in sixteenths"
     if n_beats == 4 and _skips(hits.chosen(second)):
         ratio, _ = swing_ratio(hits.onset_beat)
         return "in the swing pattern" if ratio >= _SWUNG else "in quarters with skipped eighths"
-    if between >= _FILLED:
+    if between >= FILLED:
         return "in eighths"
     usual = hits.usual_beats
     if len(usual) >= min(n_beats, 3):  # where the snare is struck, ears and hands often leave the hat out
         return "in quarters"
     return f"on {hits.named(usual)}" if usual in ([0.0, 2.0], [1.0, 3.0]) else ""
-
-
-def _coverage(hits: Onsets, mask: NDArray[np.bool_]) -> float:
-    """Distinct strokes (two cymbals at once are one) among the chosen, per beat."""
-    chosen = hits.onset_beat[mask]
-    n_strokes = int((np.diff(chosen, prepend=-1e9) > _TOGETHER_BEAT).sum())
-    return n_strokes / (hits.n_bars * len(hits.beats))
 
 
 def _skips(middle: Onsets) -> bool:

@@ -10,20 +10,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rearrange.arranger.charts import chord_lookup
-from rearrange.evaluation.report.stretches import NEAR_BEAT, Onsets
+from rearrange.evaluation.report.stretches import NEAR_BEAT, TOGETHER_BEAT, Onsets
 from rearrange.score import Chord
 
 __all__ = ["bass_phrases", "chord_phrases"]
 
 _MOSTLY = 0.7
+_NEARLY_ALL = 0.9
 _OFTEN = 0.35
+_PICKUPS = 0.2  # of the notes off the beat
+_SPARSE = 0.6  # attacks per beat
 _STEP = 4  # semitones: a walking bass moves by seconds and thirds
 _OCTAVE = 12
-_TOGETHER_BEAT = 0.06  # notes struck by one hand
 _SHORT_BEAT = 0.4  # a chop: shorter than an eighth
 _HELD_SHARE = 0.8  # of the time to the next attack
 # Attacks per beat: half-way between the values, lower side, since players leave out more than they add.
-_QUARTERS, _EIGHTHS, _SIXTEENTHS = 0.75, 1.6, 3.0
+_QUARTERS, _EIGHTHS = 0.75, 1.6
 _FEWEST_NOTES = 3
 _ONE_VOICE = 1.5  # notes struck together, on average
 
@@ -57,7 +59,10 @@ def _bass_phrase(bass: Onsets, chords: Sequence[Chord]) -> str:
             return "walking bass in quarters"
         return f"{what or 'a line'} in quarters"
     if per_beat >= _EIGHTHS:
-        return f"{what or 'a moving line'} in {_values(per_beat)}"
+        return f"{what or 'a moving line'} in {bass.values}"
+    on_usual = _share_on_usual_beats(bass)
+    if off >= _PICKUPS and on_usual >= 0.5 and (beats := _on_usual_beats(bass)):
+        return f"{what or 'bass notes'} on {beats} with pickups"
     if off >= _OFTEN:
         return f"syncopated {what or 'bass line'}"
     if per_beat <= _QUARTERS / 2 and _is_held(bass):
@@ -95,12 +100,13 @@ def _chord_phrase(notes: Onsets) -> str:
     attacks, voices = _attacks(notes)
     per_beat = len(attacks) / (notes.n_bars * notes.beats_per_bar)
     if voices < _ONE_VOICE:
-        return f"broken chords in {_values(per_beat)}" if per_beat >= _QUARTERS else "single notes"
+        return f"broken chords in {attacks.values}" if per_beat >= _QUARTERS else "single notes"
     off = float(np.mean(attacks.second_half))
     short = float(np.median(attacks.duration_beat)) <= _SHORT_BEAT
     what = "short chords" if short else "chords"
     if off >= _MOSTLY:
-        return f"off-beat {'chops' if short else 'chords'}"
+        sparse = "sparse " if per_beat < _SPARSE else ""
+        return f"{sparse}off-beat {what if not short else 'stabs' if sparse else 'chops'}"
     usual = _on_usual_beats(attacks)
     syncopated = float(np.mean(attacks.off_beat))
     if syncopated < 1 - _MOSTLY:
@@ -111,10 +117,9 @@ def _chord_phrase(notes: Onsets) -> str:
         if per_beat >= _QUARTERS:
             return f"{what} in quarters"
         return f"{what} on {usual}" if usual else ""
-    if per_beat >= _SIXTEENTHS:
-        return f"{what} in sixteenths"
-    if per_beat >= _EIGHTHS and 0.35 <= off <= 0.65:
-        return f"{what} in eighths"
+    if per_beat >= _EIGHTHS and (0.35 <= off <= 0.65 or attacks.values == "sixteenths"):
+        between = " between the beats" if syncopated >= _NEARLY_ALL else ""
+        return f"{what} in {attacks.values}{between}"
     if per_beat <= _QUARTERS / 2 and _is_held(attacks):
         return "long chords, some pushed ahead of the beat"
     return f"syncopated {'stabs' if short else 'comping'}"
@@ -122,14 +127,9 @@ def _chord_phrase(notes: Onsets) -> str:
 
 def _attacks(notes: Onsets) -> tuple[Onsets, float]:
     """Each chord struck, as long as its longest note, and how many notes are struck together on average."""
-    first = np.concatenate([[True], np.diff(notes.onset_beat) > _TOGETHER_BEAT])
+    first = np.concatenate([[True], np.diff(notes.onset_beat) > TOGETHER_BEAT])
     longest = np.maximum.reduceat(notes.duration_beat, np.flatnonzero(first))
     return replace(notes.chosen(first), duration_beat=longest), len(notes) / int(first.sum())
-
-
-def _values(per_beat: float) -> str:
-    """The note value that comes nearest to so many attacks per beat."""
-    return "sixteenths" if per_beat >= _SIXTEENTHS else "eighths" if per_beat >= _EIGHTHS else "quarters"
 
 
 def _is_held(notes: Onsets) -> bool:
@@ -144,3 +144,9 @@ def _on_usual_beats(notes: Onsets) -> str:
     """The beats that usually have a note, "1 and 3"; empty if there are none, or all."""
     usual = notes.usual_beats
     return notes.named(usual) if 0 < len(usual) < len(notes.beats) else ""
+
+
+def _share_on_usual_beats(notes: Onsets) -> float:
+    """Share of the notes that lie on beats which usually have one."""
+    on = [np.abs(notes.at_beat - at) < NEAR_BEAT for at in notes.usual_beats]
+    return float(np.mean(np.any(on, axis=0))) if on else 0.0

@@ -13,7 +13,19 @@ from numpy.typing import NDArray
 
 from rearrange.score import Arrangement, Chord, Metre, Note, Score, Timeline, Track
 
-__all__ = ["NEAR_BEAT", "USUALLY", "Onsets", "Side", "Stretch", "onsets_of", "plays_in", "sides", "stretches"]
+__all__ = [
+    "FILLED",
+    "NEAR_BEAT",
+    "TOGETHER_BEAT",
+    "USUALLY",
+    "Onsets",
+    "Side",
+    "Stretch",
+    "onsets_of",
+    "plays_in",
+    "sides",
+    "stretches",
+]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -22,6 +34,8 @@ _LONGEST_BARS = 16  # a section longer than this is looked at in halves of its k
 _STRETCH_BARS = 8
 _EARLY_BEAT = 0.1  # as the arranger takes a note for a bar's own
 USUALLY = 0.6  # of the bars: a player who leaves a stroke out every third bar still plays the pattern
+FILLED = 0.4  # of the places that a note value has: players leave some out where another part is struck
+TOGETHER_BEAT = 0.06  # notes struck by one hand, or by two at once
 NEAR_BEAT = 0.15  # of a position: less than half a sixteenth's way to the next triplet, more than a player's error
 
 
@@ -120,6 +134,18 @@ class Onsets:
     def second_half(self) -> NDArray[np.bool_]:
         """Which notes are on the second half of a beat, straight or swung."""
         return np.asarray((self.within_beat > 0.42) & (self.within_beat < 0.72))
+
+    def attacks_per_beat(self, mask: NDArray[np.bool_]) -> float:
+        """Attacks among the chosen notes, per felt beat of the stretch; what is struck together is one."""
+        attacks = int((np.diff(self.onset_beat[mask], prepend=-np.inf) > TOGETHER_BEAT).sum())
+        return attacks / (self.n_bars * len(self.beats))
+
+    @property
+    def values(self) -> str:
+        """The shortest note value whose places are mostly filled: "sixteenths", "eighths" or "quarters"."""
+        if self.attacks_per_beat(self.off_beat & ~self.second_half) >= 2 * FILLED:
+            return "sixteenths"
+        return "eighths" if self.attacks_per_beat(self.second_half) >= FILLED else "quarters"
 
     @property
     def per_bar(self) -> float:
