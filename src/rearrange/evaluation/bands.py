@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from rearrange.audio import Audio, loudness_lufs
+from rearrange.audio import Audio
 from rearrange.declared import Table, read_table
 from rearrange.errors import ConfigError
 from rearrange.evaluation.band_songs import STEMS, band_song, inner_bars
@@ -29,6 +29,7 @@ from rearrange.genre import genre_names
 from rearrange.pipeline.excerpt import excerpt
 from rearrange.score import Arrangement, Chord, Key, NoteEvent, Part, Performance, Section, Timeline, Track
 from rearrange.synth.fluidsynth import render_track
+from rearrange.synth.levels import LevelMeter
 from rearrange.synth.soundfonts import find_soundfonts, known_soundfonts
 
 __all__ = ["STEMS", "Band", "BandSpec", "band_specs", "render_band"]
@@ -39,6 +40,7 @@ SAMPLE_RATE = 44100
 TRACK_LUFS = (
     -20.0
 )  # files hold their balance in controllers, which are not read: tracks of a stem are equally loud
+_WINDOW = round(0.4 * SAMPLE_RATE)  # what LevelMeter takes of a block
 _TAIL_S = 1.0  # what still rings after the last bar
 
 
@@ -195,9 +197,11 @@ def _stems(
 
 
 def _gain_to(level_lufs: float, samples: NDArray[np.float32]) -> float:
-    """What brings a sound to a loudness; 1 for silence."""
-    found_lufs = loudness_lufs(Audio(samples, SAMPLE_RATE))
-    return 10.0 ** ((level_lufs - found_lufs) / 20) if np.isfinite(found_lufs) else 1.0
+    """What brings a sound to a loudness while it sounds; 1 for silence."""
+    meter = LevelMeter(SAMPLE_RATE)
+    for start in range(0, samples.shape[1], _WINDOW):
+        meter.add(samples[:, start : start + _WINDOW])
+    return 10.0 ** ((level_lufs - meter.lufs) / 20) if np.isfinite(meter.lufs) else 1.0
 
 
 def _performance(part: Arrangement, stem_of: Mapping[str, str], duration_s: float) -> Performance:
