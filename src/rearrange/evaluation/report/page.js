@@ -198,8 +198,8 @@
     const chord = within(song.chords[side === "a" ? "a" : "b"], beat);
     const where = [beat >= 0 && section && section[1], chord && chord[2]].filter(Boolean).join(" · ");
     if (whereOut.textContent !== where) whereOut.textContent = where;
-    const end = side === "a" ? song.a[song.a.length - 1] : song.b[song.b.length - 1];
-    const time = `${clock(toSeconds(beat, side))} / ${clock(end)}`;
+    const end = song.lengths[side === "a" ? "a" : "b"];
+    const time = `${clock(Math.min(toSeconds(beat, side), end))} / ${clock(end)}`;
     if (timeOut.textContent !== time) timeOut.textContent = time;
   }
 
@@ -232,15 +232,18 @@
 
   const barsInAll = Math.max(1, (song.bars.length * (LAST - FIRST)) / Math.max(song.end, 1));
   function zoom(bars) {
-    const middle = (scroller.scrollLeft + scroller.clientWidth / 2) / stack.offsetWidth;
+    // What stays where it is: the playhead if it is in view, else the middle.
+    const width = scroller.clientWidth, head = ((here() - FIRST) / (LAST - FIRST)) * stack.offsetWidth - scroller.scrollLeft;
+    const kept = head >= 0 && head <= width ? head : width / 2;
+    const share = (scroller.scrollLeft + kept) / stack.offsetWidth;
     stack.style.width = bars ? `${Math.max(100, (100 * barsInAll) / bars)}%` : "100%";
-    const width = stack.offsetWidth / barsInAll;
-    const density = width < 9 ? "far" : width < 26 ? "mid" : width < 110 ? "near" : "close";
+    const barWidth = stack.offsetWidth / barsInAll;
+    const density = barWidth < 9 ? "far" : barWidth < 26 ? "mid" : barWidth < 110 ? "near" : "close";
     stack.classList.remove("far", "mid", "near", "close", "some");
     stack.classList.add(density);
-    if (width > 2.2) stack.classList.add("some");
+    if (barWidth > 2.2) stack.classList.add("some");
     all("[data-bars]").forEach((button) => button.setAttribute("aria-pressed", Number(button.dataset.bars) === bars));
-    scroller.scrollLeft = middle * stack.offsetWidth - scroller.clientWidth / 2;
+    scroller.scrollLeft = share * stack.offsetWidth - kept;
     zoomed = bars;
   }
   let zoomed = 0;

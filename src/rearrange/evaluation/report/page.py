@@ -220,6 +220,10 @@ def _players(content: Content, axis: BarAxis) -> str:
             "a": _chord_table(score.chords, 1.0),
             "b": _chord_table(arrangement.chords, ratio),
         },
+        "lengths": {
+            "a": round(content.source.duration_s, 3),
+            "b": round(content.result.duration_s, 3),
+        },
         "gains": {"a": round(gains[0], 5), "b": round(gains[1], 5)},
         "tracks": [round(track.gain, 5) for track in content.tracks],
         "labels": {"a": content.source_label, "b": content.genre_title, "t": "Tracks"},

@@ -22,6 +22,7 @@ N_COLUMNS = 1600  # a wide screen at its whole width; more is not seen, and cost
 RANGE_DB = 60.0  # of the spectrogram, below its loudest places
 _TILT_DB_PER_OCTAVE = 3.0  # music falls by about as much: without it only the bass would be bright
 _CONTRAST = 1.4  # leaves the brightest colours to what stands out
+_TOP_RANGE_DB = 20.0  # a few places may be louder than the brightest colour, but not by more than this
 _TRANSPARENT = 0
 _MAGMA = ("000004", "1b1044", "4f127b", "812581", "b5367a", "e55964", "fb8761", "fec287", "fcfdbf")
 _MARKS_HZ = (100, 1000, 10000)
@@ -34,7 +35,8 @@ def spectrogram_png(picture: Picture, axis: BarAxis, *, side: str) -> bytes:
     power, inside = _column_means(picture.bands, edges)
     octaves = np.linspace(0.0, np.log2(HIGHEST_HZ / LOWEST_HZ), power.shape[1])
     level_db = 10 * np.log10(np.maximum(power, 1e-12)) + _TILT_DB_PER_OCTAVE * octaves
-    top = float(np.percentile(level_db[inside], 99.5)) if inside.any() else 0.0
+    heard = level_db[inside] if inside.any() else np.zeros(1)
+    top = max(float(np.percentile(heard, 99.5)), float(heard.max()) - _TOP_RANGE_DB)
     share = np.clip(1 + (level_db - top) / RANGE_DB, 0.0, 1.0) ** _CONTRAST
     pixels = np.where(inside[:, None], 1 + np.round(share * 254), _TRANSPARENT).astype(np.uint8)
     return png(np.ascontiguousarray(pixels.T[::-1]), _palette())

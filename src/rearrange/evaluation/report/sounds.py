@@ -19,7 +19,17 @@ from numpy.typing import NDArray
 from rearrange.errors import OutputError
 from rearrange.synth.master import MasterMeter
 
-__all__ = ["Heard", "Picture", "SoundPlan", "coded", "listen", "matched_gains", "resampled", "sound_plan"]
+__all__ = [
+    "Heard",
+    "Measures",
+    "Picture",
+    "SoundPlan",
+    "coded",
+    "listen",
+    "matched_gains",
+    "resampled",
+    "sound_plan",
+]
 
 SIDE_RATE_HZ = 48000
 LONG_RATE_HZ = 24000
@@ -68,15 +78,30 @@ class Picture:
     frames_per_s: float = _FRAMES_PER_S
 
 
+@dataclass(frozen=True, slots=True)
+class Measures:
+    """Integrated loudness and true peak; both -inf for silence."""
+
+    lufs: float
+    true_peak_dbtp: float
+
+
 @dataclass(frozen=True, eq=False)
 class Heard:
-    """A side: its sound for the browser, its measures, and what is drawn of it. `lufs` is -inf for silence."""
+    """A side: its sound for the browser, its measures, and what is drawn of it."""
 
     webm: bytes
     duration_s: float
-    lufs: float
-    true_peak_dbtp: float
+    measures: Measures
     picture: Picture
+
+    @property
+    def lufs(self) -> float:
+        return self.measures.lufs
+
+    @property
+    def true_peak_dbtp(self) -> float:
+        return self.measures.true_peak_dbtp
 
 
 def sound_plan(duration_s: float, n_tracks: int) -> SoundPlan:
@@ -173,14 +198,15 @@ def coded(blocks: Iterable[NDArray[np.float32]], *, sample_rate: int, channels: 
     return target.getvalue()
 
 
-def listen(blocks: Iterable[NDArray[np.float32]], plan: SoundPlan) -> Heard:
+def listen(blocks: Iterable[NDArray[np.float32]], plan: SoundPlan, *, known: Measures | None = None) -> Heard:
     """Code a side for the browser; measure it and gather its picture on the way.
 
     Parameters
     ----------
     blocks : (plan.side_channels, n) at plan.side_rate
+    known : what need not be measured again
     """
-    ear = _Ear(plan.side_rate)
+    ear = _Ear(plan.side_rate, known)
 
     def heard_by(blocks: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
         for block in blocks:
@@ -194,8 +220,9 @@ def listen(blocks: Iterable[NDArray[np.float32]], plan: SoundPlan) -> Heard:
 class _Ear:
     """Loudness, peaks, waveform and spectrogram of a stream."""
 
-    def __init__(self, sample_rate: int) -> None:
+    def __init__(self, sample_rate: int, known: Measures | None) -> None:
         self._rate, self._n = sample_rate, 0
+        self._known = known
         self._meter = MasterMeter(sample_rate)
         self._hop = sample_rate // _PEAKS_PER_S
         self._step = sample_rate // _FRAMES_PER_S
@@ -212,7 +239,8 @@ class _Ear:
     def add(self, block: NDArray[np.float32]) -> None:
         """Listen to the next block, (1 or 2, n)."""
         self._n += block.shape[1]
-        self._meter.add(block if len(block) == 2 else np.repeat(block, 2, axis=0))
+        if self._known is None:  # two thirds of what listening costs
+            self._meter.add(block if len(block) == 2 else np.repeat(block, 2, axis=0))
         self._draw(block.mean(axis=0))
 
     def _draw(self, mono: NDArray[np.float32]) -> None:
@@ -237,8 +265,6 @@ class _Ear:
     def finish(self, webm: bytes) -> Heard:
         duration_s = self._n / self._rate
         self._draw(np.zeros(self._size // 2 + self._hop, np.float32))
-        self._meter.finish()
-        peak = self._meter.true_peak
         n_peaks = max(int(np.ceil(duration_s * _PEAKS_PER_S)), 1)
         lows, highs, rms = (
             np.concatenate([*rows, np.zeros(0, np.float32)])[:n_peaks]
@@ -246,8 +272,12 @@ class _Ear:
         )
         bands = np.concatenate([*self._bands, np.zeros((0, N_BANDS), np.float32)])
         picture = Picture(lows, highs, rms, bands)
-        true_peak_dbtp = 20 * float(np.log10(peak)) if peak > 0 else float("-inf")
-        return Heard(webm, duration_s, self._meter.lufs, true_peak_dbtp, picture)
+        return Heard(webm, duration_s, self._known or self._measures(), picture)
+
+    def _measures(self) -> Measures:
+        self._meter.finish()
+        peak = self._meter.true_peak
+        return Measures(self._meter.lufs, 20 * float(np.log10(peak)) if peak > 0 else float("-inf"))
 
 
 def _log_bands(size: int, sample_rate: int) -> NDArray[np.float32]:

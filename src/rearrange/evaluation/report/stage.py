@@ -25,6 +25,7 @@ from rearrange.evaluation.report.sounds import (
     BLOCK_S,
     TRACK_RATE_HZ,
     Heard,
+    Measures,
     SoundPlan,
     coded,
     listen,
@@ -40,7 +41,7 @@ from rearrange.score import Arrangement, Note, Part, Role, Timeline, Track, sort
 from rearrange.stages.mix import MAX_STEM_GAIN_DB, MAX_TRACK_GAIN_DB
 from rearrange.synth.effects import TRACK_LUFS
 from rearrange.synth.fluidsynth import render_track
-from rearrange.synth.levels import sounding_lufs
+from rearrange.synth.levels import LevelMeter
 from rearrange.synth.soundfonts import resolve_soundfont
 from rearrange.workspace import read_record
 
@@ -48,6 +49,7 @@ __all__ = ["REPORT", "ReportSettings", "report_path", "take_away_stale_report"]
 
 VERSION = 1
 _THREADS = 2
+_TRACK_BLOCK_S = 2.0  # of each, the level meter hears 0.4 s
 _MIDI_HEADROOM = 0.5  # parts of a MIDI file are summed as they are
 _MIDI_TAIL_S = 2.0
 _SECONDS = Timeline((0.0, 1.0), (0.0, 1.0))  # a beat is a second
@@ -96,7 +98,8 @@ def _report(song: Song, _settings: object, progress: Progress) -> Mapping[str, o
     progress(0.0, "listening")
     with ThreadPoolExecutor(max_workers=_THREADS) as pool:
         source = pool.submit(lambda: listen(_source_blocks(song, plan), plan))
-        result = pool.submit(lambda: listen(_file_blocks(folder.mix_path, plan), plan))
+        known = _mix_measures(song)
+        result = pool.submit(lambda: listen(_file_blocks(folder.mix_path, plan), plan, known=known))
         tracks = {name: pool.submit(_track, path, plan) for name, path in files.items()} if plan.track_kbps else {}
         facts = facts_of(song)
         heard = source.result(), result.result()
@@ -121,6 +124,20 @@ def _report(song: Song, _settings: object, progress: Progress) -> Mapping[str, o
     with replacing(report_path(song)) as temporary:
         temporary.write_bytes(page.encode("utf-8", "replace"))  # a file name may be no Unicode
     return {"megabytes": round(len(page) / 1e6, 2), "tracks": len(content.tracks), "note": plan.note}
+
+
+def _mix_measures(song: Song) -> Measures | None:
+    """What the mix stage measured; None where the user has put another file in its place."""
+    record = read_record(song.to_arrange.record_path("mix"))
+    path = song.to_arrange.mix_path
+    written = record.outputs.get(song.workspace.relative(path)) if record is not None else None
+    now = song.workspace.hashes.of(path)
+    if record is None or written is None or now is None or written.sha256 != now.sha256:
+        return None
+    lufs, peak = record.figures.get("loudness_lufs"), record.figures.get("true_peak_dbtp")
+    if not isinstance(lufs, int | float) or not isinstance(peak, int | float):
+        return None
+    return Measures(float(lufs), float(peak))
 
 
 def _source_blocks(song: Song, plan: SoundPlan) -> Iterator[NDArray[np.float32]]:
@@ -167,18 +184,18 @@ def _as_track(part: Part) -> Track:
 
 
 def _track(path: Path, plan: SoundPlan) -> _HeardTrack:
-    info = audio_info(path)
-    peak = 0.0
+    rate = audio_info(path).sample_rate
+    level, peak = LevelMeter(TRACK_RATE_HZ), 0.0
 
     def blocks() -> Iterator[NDArray[np.float32]]:
         nonlocal peak
-        for block in resampled(read_blocks(path, block_s=BLOCK_S), info.sample_rate, TRACK_RATE_HZ, channels=1):
+        for block in resampled(read_blocks(path, block_s=_TRACK_BLOCK_S), rate, TRACK_RATE_HZ, channels=1):
+            level.add(block)
             peak = max(peak, float(np.abs(block).max(initial=0.0)))
             yield block
 
     webm = coded(blocks(), sample_rate=TRACK_RATE_HZ, channels=1, kbps=plan.track_kbps)
-    lufs = sounding_lufs(partial(read_blocks, path), info.sample_rate, expected_s=info.duration_s)
-    return _HeardTrack(webm, lufs, peak)
+    return _HeardTrack(webm, level.lufs, peak)
 
 
 def _balanced(
