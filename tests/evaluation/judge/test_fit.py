@@ -72,6 +72,16 @@ def test_a_class_of_one_group_is_dropped() -> None:
     assert judge.reported["drums"] == {"straight", "swung"}
 
 
+def test_one_player_makes_a_weak_reference() -> None:
+    played = [replace(e, player="only" if e.label == "floor" else f"player {e.group[-1]}") for e in examples()]
+    judge, measured = fit_judge({"drums": played}, LABELS, seed=0)
+    assert judge.weak == {"floor"}
+    assert judge.reported["drums"] == set(STYLES)
+    told = measured["drums"]
+    assert isinstance(told, dict)
+    assert set(told["players_unheard"]["classes"]) == {"straight", "swung"}
+
+
 def test_the_same_seed_gives_the_same_judge(fitted: tuple[Judge, dict]) -> None:
     again, measured = fit_judge({"drums": examples()}, LABELS, seed=0)
     assert measured == fitted[1]

@@ -30,6 +30,7 @@ def test_its_references_are_genres_of_ours(judge: Judge) -> None:
     assert len(judge.references) >= 8
     assert judge.rhythm_references < judge.references
     assert set(judge.styles) == set(judge.people) == judge.references
+    assert judge.weak < judge.references
 
 
 def test_labels_are_ours_and_its_pieces_are_held_out() -> None:

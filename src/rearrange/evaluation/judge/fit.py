@@ -16,6 +16,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -28,6 +29,7 @@ from rearrange.evaluation.judge.validation import (
     figures,
     fit_reader,
     judged,
+    listed,
     mean_probability,
     separation,
     shuffled,
@@ -56,16 +58,19 @@ def fit_judge(
     measured: dict[str, object] = {}
     styles: dict[str, StyleHistograms] = {}
     people: dict[str, float] = {}
+    weak: set[str] = set()
     for reader in READERS:
         if reader in examples:
-            model, said, measured[reader] = _fit_reader(examples[reader], FEATURES[reader], seed)
+            model, said, told = _fit_reader(examples[reader], FEATURES[reader], seed)
+            measured[reader] = told
+            weak |= labels.reported[reader] & set(told["weak"])
             readers[reader] = model
             for name in sorted(labels.reported[reader] & set(model.classes)):
                 styles[name] = _style(examples[reader], name)
                 people[name] = round(mean_probability(said, name), 3)
     reported = {reader: labels.reported[reader] & set(model.classes) for reader, model in readers.items()}
     measured["style"] = _style_figures(examples, styles)
-    return Judge(readers, reported, styles, people), measured
+    return Judge(readers, reported, styles, people, frozenset(weak)), measured
 
 
 def _style_figures(
@@ -93,7 +98,7 @@ def _style_figures(
 
 def _fit_reader(
     examples: Sequence[Example], features: Sequence[str], seed: int
-) -> tuple[Softmax, Judged, dict[str, object]]:
+) -> tuple[Softmax, Judged, dict[str, Any]]:
     """The reader, what cross-validation says, and the figures."""
     rng = np.random.default_rng(seed)
     l2, said = _best_l2(examples, features, seed)
@@ -102,29 +107,44 @@ def _fit_reader(
         groups = {e.group for e in examples if e.label == name}
         found = separation(said, name, rng)
         if len(groups) < FEWEST_GROUPS or found.low is None or found.low <= CHANCE:
-            dropped[name] = [
-                round(found.mean, 3),
-                found.low and round(found.low, 3),
-                found.high and round(found.high, 3),
-            ]
+            dropped[name] = listed(found)
     kept = [example for example in examples if example.label not in dropped]
     if dropped:
         l2, said = _best_l2(kept, features, seed)
     own, others = [e for e in kept if e.is_judges], [e for e in kept if not e.is_judges]
     model = with_temperature(fit_reader(own, features, l2=l2), others)
-    return (
-        model,
-        said,
-        {
-            "l2": l2,
-            "temperature": round(model.temperature, 3),
-            "dropped_for_their_separation": dropped,
-            "pieces": {"judges": len(own), "others": len(others)},
-            "cross_validation": figures(said, rng),
-            "other_half": figures(judged(model, others), rng),
-            "shuffled_labels": shuffled(kept, features, l2=l2, seed=seed),
-        },
-    )
+    measured: dict[str, Any] = {
+        "l2": l2,
+        "temperature": round(model.temperature, 3),
+        "dropped_for_their_separation": dropped,
+        "pieces": {"judges": len(own), "others": len(others)},
+        "cross_validation": figures(said, rng),
+        "other_half": figures(judged(model, others), rng),
+        "shuffled_labels": shuffled(kept, features, l2=l2, seed=seed),
+    }
+    measured["weak"], unheard = _weak(kept, features, l2, seed)
+    if unheard is not None:
+        measured["players_unheard"] = figures(unheard, rng)
+    return model, said, measured
+
+
+def _weak(
+    examples: Sequence[Example], features: Sequence[str], l2: float, seed: int
+) -> tuple[list[str], Judged | None]:
+    """Classes of one player, or not surely told when players are new; and what is said then."""
+    players: dict[str, set[str]] = {}
+    for example in examples:
+        players.setdefault(example.label, set()).add(example.player)
+    if any("" in each for each in players.values()):
+        return [], None
+    alone = {name for name, each in players.items() if len(each) < FEWEST_GROUPS}
+    strangers = [replace(each, group=each.player) for each in examples if each.label not in alone]
+    unheard = cross_validated(strangers, features, l2=l2, seed=seed)
+    unheard = replace(unheard, logits=unheard.logits / _temperature(unheard))
+    rng = np.random.default_rng(seed)
+    spans = {name: separation(unheard, name, rng) for name in unheard.classes}
+    unsure = {name for name, span in spans.items() if span.low is None or span.low <= CHANCE}
+    return sorted(alone | unsure), unheard
 
 
 def _best_l2(examples: Sequence[Example], features: Sequence[str], seed: int) -> tuple[float, Judged]:

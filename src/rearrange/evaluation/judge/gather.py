@@ -42,7 +42,10 @@ _MEANINGLESS = {"drums": "drums_onset_duration", "ensemble": "accompaniment_onse
 
 @dataclass(frozen=True)
 class Example:
-    """A labelled piece: `rows` (n_windows, n_features); `is_judges` if weights may see it."""
+    """A labelled piece: `rows` (n_windows, n_features); `is_judges` if weights may see it.
+
+    `player` is who plays, where that is known.
+    """
 
     name: str
     label: str
@@ -50,6 +53,7 @@ class Example:
     is_judges: bool
     rows: Floats
     style: StyleHistograms | None = None
+    player: str = ""
 
 
 @dataclass(frozen=True)
@@ -132,7 +136,7 @@ def _drums(root: Path, meaning: Mapping[str, str]) -> list[Example]:
         style = _without(style_histograms(tracks, clip.timeline.bars), _MEANINGLESS["drums"])
         # Clips of one style in one session are not independent; where there is no other session, they must do.
         group = f"{row['session']}:{row['style']}" if len(sessions[label]) > 1 else name
-        out.append(Example(name, label, group, name in judges, features, style))
+        out.append(Example(name, label, group, name in judges, features, style, row["drummer"]))
     return out
 
 

@@ -23,6 +23,7 @@ __all__ = [
     "figures",
     "fit_reader",
     "judged",
+    "listed",
     "mean_probability",
     "separation",
     "shuffled",
@@ -133,8 +134,8 @@ def figures(said: Judged, rng: np.random.Generator) -> dict[str, object]:
         classes[name] = {
             "pieces": len(own),
             "groups": len(by_group),
-            "accuracy": _listed(bootstrap_interval(by_group, rng=rng, n=N_DRAWS)) if own else None,
-            "separation": _listed(separation(said, name, rng)) if own else None,
+            "accuracy": listed(bootstrap_interval(by_group, rng=rng, n=N_DRAWS)) if own else None,
+            "separation": listed(separation(said, name, rng)) if own else None,
             "probability": round(mean_probability(said, name), 3) if own else None,
         }
     confusion = {
@@ -145,7 +146,7 @@ def figures(said: Judged, rng: np.random.Generator) -> dict[str, object]:
         for name in said.classes
     }
     return {
-        "macro_accuracy": _listed(_macro(said, right, rng)),
+        "macro_accuracy": listed(_macro(said, right, rng)),
         "chance": round(1.0 / len(said.classes), 3),
         "classes": classes,
         "confusion": confusion,
@@ -179,7 +180,7 @@ def _macro(said: Judged, right: Floats, rng: np.random.Generator) -> Interval:
     return Interval(float(np.mean([means.mean() for means in per_class])), float(low), float(high))
 
 
-def _listed(interval: Interval) -> list[float | None]:
+def listed(interval: Interval) -> list[float | None]:
     """[value, low, high]"""
     return [None if x is None else round(x, 3) for x in (interval.mean, interval.low, interval.high)]
 

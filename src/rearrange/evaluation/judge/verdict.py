@@ -63,12 +63,14 @@ class Judge:
     styles : by genre, the histograms of people who play it
     people : by genre, the mean probability of it that readers gave to people's pieces that they had not seen: what
         to expect of music that is the genre without doubt
+    weak : genres whose reference is one player's, or that are not surely told when players are new
     """
 
     readers: Mapping[str, Softmax]
     reported: Mapping[str, frozenset[str]]
     styles: Mapping[str, StyleHistograms]
     people: Mapping[str, float]
+    weak: frozenset[str] = frozenset()
 
     @property
     def references(self) -> frozenset[str]:
@@ -177,6 +179,7 @@ def load_judge(folder: Path | None = None) -> Judge:
         }
         reported = {name: frozenset(classes) for name, classes in stored["reported"].items()}
         people = {str(genre): float(value) for genre, value in stored["people"].items()}
+        weak = frozenset(str(genre) for genre in stored["weak"])
         with np.load(folder / _REFERENCES) as arrays:
             counts: dict[str, dict[str, np.ndarray[tuple[int, ...], np.dtype[np.float64]]]] = {}
             for key in arrays.files:
@@ -188,7 +191,7 @@ def load_judge(folder: Path | None = None) -> Judge:
         if model.features != FEATURES[name]:
             raise ModelError(f"{folder}: its {name} reader knows other features", "runs/judge.sh makes a new one")
     styles = {genre: StyleHistograms(each) for genre, each in counts.items()}
-    return Judge(readers, reported, styles, people)
+    return Judge(readers, reported, styles, people, weak)
 
 
 def save_judge(judge: Judge, folder: Path, *, settings: Mapping[str, object]) -> None:
@@ -196,6 +199,7 @@ def save_judge(judge: Judge, folder: Path, *, settings: Mapping[str, object]) ->
     folder.mkdir(parents=True, exist_ok=True)
     stored = {
         "settings": dict(settings),
+        "weak": sorted(judge.weak),
         "people": dict(sorted(judge.people.items())),
         "reported": {name: sorted(classes) for name, classes in sorted(judge.reported.items())},
         "readers": {
