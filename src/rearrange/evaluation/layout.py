@@ -58,6 +58,8 @@ def terminal(table: Table, width: int = 120) -> str:
         for row, line in zip(table.rows, texts, strict=True):
             lines.append(_GAP.join([row.label.ljust(label_width), *(line[i].rjust(widths[i]) for i in chosen)]))
         first = last
+        if first < len(widths):
+            lines.append("")
     return "\n".join([*lines, *reasons_of(table)])
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rearrange.errors import UsageError
+from rearrange.errors import RearrangeError
 from rearrange.evaluation.bands import band_specs
 from rearrange.evaluation.recordings import recordings
 from rearrange.evaluation.run import Unit
@@ -64,7 +64,7 @@ def plan(data: Path, folder: Path, scope: Scope, *, progress: Progress = silent)
             continue
         try:
             units += make(data, folder, scope)
-        except UsageError as exc:
+        except RearrangeError as exc:  # its data is not there, or not whole
             missing.append(f"{name}: {exc.message}")
     return units, missing
 
@@ -96,10 +96,10 @@ def _bands(data: Path, folder: Path, scope: Scope) -> list[Unit]:
             heard_band,
             {
                 "spec": spec,
-                "other": specs[(number + 1) % len(specs)],
+                "other": specs[(number + 1) % len(specs)].song,
                 "genres": genres,
                 "seeds": scope.seeds,
-                "ears": "ears" in scope.groups,
+                "with_ears": "ears" in scope.groups,
             },
             weight=12.0 + 0.2 * len(genres) * (len(scope.seeds) + 1),
         )
@@ -125,7 +125,7 @@ def _recordings(data: Path, _folder: Path, scope: Scope) -> list[Unit]:
                 "seconds": _QUICK_EXCERPT_S if scope.quick else _EXCERPT_S,
                 "genres": genres,
                 "seeds": scope.seeds,
-                "ears": "ears" in scope.groups,
+                "with_ears": "ears" in scope.groups,
             },
             weight=12.0 + 0.2 * len(genres) * (len(scope.seeds) + 1),
         )

@@ -110,12 +110,13 @@ def run_units(
     due = [unit for unit in units if unit.key not in rows]
     total = sum(unit.weight for unit in due) or 1.0
     done = 0.0
-    progress(0.0, f"{reused} of {len(units)} are done already" if reused else "started")
+    said = f"{reused} of {len(units)} are done already" if reused else "started"
+    progress(0.0, said)
     for alone in (False, True):
         batch = [unit for unit in due if unit.alone == alone]
         for finished in _done(batch, 1 if alone else jobs):
             if finished is None:  # all are at work, but the caller may want to stop
-                progress(done / total, "working")
+                progress(done / total, said)
                 continue
             unit, result = finished
             done += unit.weight
@@ -124,7 +125,8 @@ def run_units(
             else:
                 rows[unit.key] = result
                 write_json(_path(folder, unit), {"mark": marks[unit.key], "rows": to_plain(result)})
-            progress(done / total, unit.key)
+            said = unit.key
+            progress(done / total, said)
     ordered = tuple(row for unit in units for row in rows.get(unit.key, ()))
     return Outcome(ordered, tuple(failures), reused)
 

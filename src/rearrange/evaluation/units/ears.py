@@ -1,7 +1,7 @@
 """What was heard against what is there: separation, notes, drums, beats, harmony and form.
 
-Conventions: each function gives the cells of one question; what the reference does not know is a void cell with its
-reason. Times are seconds from the start of the excerpt.
+Conventions: each function gives the cells of one question; what the reference does not know is a void cell with
+its reason. Times are seconds from the start of the excerpt.
 """
 
 from collections.abc import Mapping, Sequence
@@ -166,12 +166,12 @@ def tempo_of(beats_s: Floats) -> float:
 
 
 def harmony_measures(
-    chords: Sequence[Chord] | None, key: Key | None, timeline: Timeline, heard: Score
+    chords: Sequence[Chord] | None, key: Key | None, timeline: Timeline | None, heard: Score
 ) -> Mapping[str, Measure]:
     """Chords and key; `chords` are in beats of `timeline`, the true one."""
 
     def agreement(vocabulary: str) -> float:
-        if not chords:
+        if not chords or timeline is None:
             raise NotMeasurable("no chords known")
         moved = chords_in_reference_beats(heard.chords, heard.timeline, timeline)
         return chord_agreement(chords, moved, vocabulary=vocabulary)
@@ -188,11 +188,13 @@ def harmony_measures(
     }
 
 
-def form_measures(sections: Sequence[Section] | None, timeline: Timeline, heard: Score) -> Mapping[str, Measure]:
+def form_measures(
+    sections: Sequence[Section] | None, timeline: Timeline | None, heard: Score
+) -> Mapping[str, Measure]:
     """Borders of sections."""
 
     def boundaries() -> float:
-        if not sections:
+        if not sections or timeline is None:
             raise NotMeasurable("no form known")
         truth = section_spans(sections, timeline)
         return section_scores(truth, section_spans(heard.sections, heard.timeline)).boundary_f1

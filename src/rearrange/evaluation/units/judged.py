@@ -8,11 +8,13 @@ be measured says why.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from rearrange.analysis.harmony import estimate_key
 from rearrange.evaluation.judge import Judge
 from rearrange.evaluation.measure import Measure, NotMeasurable, measured
 from rearrange.evaluation.metrics import (
     chord_agreement,
     chords_in_reference_beats,
+    chroma_frames,
     content_similarity,
     distinct_rhythm,
     groove_similarity,
@@ -67,7 +69,7 @@ def song_measures(
     """
     ratio = arrangement.beat_ratio
     tracks = arrangement.tracks
-    chords = heard_chords(tracks, arrangement.timeline, arrangement.key)
+    heard_key, chords = _heard_harmony(arrangement)
     if heard is not None:
         tracks = in_reference_beats(tracks, heard, reference.timeline, beat_ratio=ratio)
         chords = chords_in_reference_beats(chords, heard, reference.timeline, beat_ratio=ratio)
@@ -97,8 +99,19 @@ def song_measures(
         "melody": measured(melody),
         "chords": measured(agreement, "majmin"),
         "sevenths": measured(agreement, "sevenths"),
-        "key": measured(key_agreement, reference.key, arrangement.key),
+        "key": measured(key_agreement, reference.key, heard_key),
     }
+
+
+def _heard_harmony(arrangement: Arrangement) -> tuple[Key, tuple[Chord, ...]]:
+    """Key and chords as analysis hears them in the notes: what the arranger says of itself does not count."""
+    tracks, timeline = arrangement.tracks, arrangement.timeline
+    n_beats = int(timeline.end_beat)
+    if n_beats < 1:
+        return Key(0, "major", 0.0), ()
+    by_beat = chroma_frames(tracks, n_beats).reshape(n_beats, -1, 12).sum(axis=1)
+    chords = heard_chords(tracks, timeline, estimate_key(by_beat))
+    return estimate_key(by_beat, chords), chords
 
 
 def genre_measures(judge: Judge, arrangement: Arrangement, genre: str) -> Mapping[str, Measure]:

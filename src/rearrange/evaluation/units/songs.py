@@ -4,11 +4,12 @@ Conventions: the song's own beats and annotation are the reference. Systems that
 arranged once; what depends on the genre, the judge's view, is still a row for each genre.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 
 from rearrange.errors import RearrangeError
 from rearrange.evaluation.baselines.symbolic import SYSTEMS, System
-from rearrange.evaluation.judge import Judge, load_judge
+from rearrange.evaluation.judge import load_judge
 from rearrange.evaluation.measure import Measure, NotMeasurable
 from rearrange.evaluation.metrics import chords_in_reference_beats
 from rearrange.evaluation.rows import Row
@@ -23,7 +24,7 @@ from rearrange.evaluation.units.judged import (
 from rearrange.genre import load_genre
 from rearrange.score import Arrangement, Score, Timeline
 
-__all__ = ["Trial", "oracle_song", "rows_of_systems"]
+__all__ = ["Trial", "oracle_song", "rows_of_systems", "scores_of"]
 
 # The floor needs no more than one draw of a song; three would double the time of the whole table.
 _ONE_SEED = ("random-song",)
@@ -47,8 +48,18 @@ def oracle_song(
     trial = Trial("oracle", song.id, song.corpus)
     chords = known.chords and chords_in_reference_beats(known.chords, known.timeline, score.timeline)
     reference = reference_of(score, chords, known.key)
-    rest = tuple(score_of(load_song(other)) for other in others)
-    return rows_of_systems(trial, score, reference, others=rest, genres=genres, seeds=seeds, heard=None)
+    return rows_of_systems(
+        trial, score, reference, others=scores_of(others), genres=genres, seeds=seeds, heard=None
+    )
+
+
+def scores_of(songs: Sequence[SongRef]) -> tuple[Score, ...]:
+    """The scores of those songs that can be read: to be drawn from is all they are for."""
+    scores = []
+    for song in songs:
+        with suppress(RearrangeError):
+            scores.append(score_of(load_song(song)))
+    return tuple(scores)
 
 
 class Trial:
@@ -70,6 +81,7 @@ def rows_of_systems(
     genres: Sequence[str],
     seeds: Sequence[int],
     heard: Timeline | None,
+    more: Callable[[Arrangement], Mapping[str, Measure]] = lambda _arrangement: {},
     systems: Mapping[str, System] = SYSTEMS,
 ) -> list[Row]:
     """Rows of group `songs` for every system, genre and seed.
@@ -79,6 +91,7 @@ def rows_of_systems(
     score : what the systems are given
     reference : what the song is; None where nobody knows its notes
     heard : the timeline of `score` where it was heard, and not taken from the reference
+    more : what else is measured of an arrangement
     """
     judge = load_judge()
     rows: list[Row] = []
@@ -92,7 +105,7 @@ def rows_of_systems(
                     if isinstance(made, Measure):
                         rows.append(trial.row("songs", system.name, {"content": made, "genre": made}, genre, seed))
                         continue
-                    same = made, _common(judge, reference, made, heard)
+                    same = made, {**_common(reference, made, heard), **more(made)}
                 arrangement, common = same
                 of_genre = genre_measures(judge, arrangement, genre)
                 rows.append(trial.row("songs", system.name, {**common, **of_genre}, genre, seed))
@@ -110,7 +123,7 @@ def _made(system: System, score: Score, genre: str, seed: int, others: Sequence[
 
 
 def _common(
-    judge: Judge, reference: Reference | None, arrangement: Arrangement, heard: Timeline | None
+    reference: Reference | None, arrangement: Arrangement, heard: Timeline | None
 ) -> Mapping[str, Measure]:
     """What does not depend on the genre that was wanted."""
     of_song = song_measures(reference, arrangement, heard=heard) if reference is not None else {}

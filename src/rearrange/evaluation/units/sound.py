@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from rearrange.audio import Audio, loudness_lufs, true_peak_dbtp
 from rearrange.errors import RearrangeError
-from rearrange.evaluation.baselines.spectrogram_transfer import TransferSettings, exemplar, transfer
+from rearrange.evaluation.baselines.exemplar import exemplar
+from rearrange.evaluation.baselines.spectrogram_transfer import TransferSettings, transfer
 from rearrange.evaluation.baselines.symbolic import SYSTEMS
 from rearrange.evaluation.judge import load_judge
 from rearrange.evaluation.measure import Measure, NotMeasurable, measured
@@ -75,7 +76,7 @@ def sound_of_systems(data: Path, name: str, genre: str, seconds: float) -> Seque
     for system in (*_PLAYED, TRANSFER):
         try:
             if system == TRANSFER:
-                result, played = transfer(source, exemplar(genre, 0), TransferSettings()), None
+                result, played = transfer(source, exemplar(load_genre(genre), 0), TransferSettings()), None
             else:
                 played = SYSTEMS[system].function(score, load_genre(genre), 0, ())
                 result = _played(played, genre)
