@@ -48,7 +48,7 @@ def test_every_declared_corpus_can_be_read() -> None:
         declaration = corpus(name)
         assert declaration.licence
         assert declaration.source
-        assert held_out(name) == declaration.test | declaration.judge
+        assert held_out(name) == declaration.test | declaration.judge | declaration.twins
 
 
 def test_pop909_holds_out_every_twentieth_number() -> None:
@@ -60,8 +60,8 @@ def test_pop909_holds_out_every_twentieth_number() -> None:
 
 
 def test_shares_are_apart_and_cover_the_corpus(tmp_path: Path) -> None:
-    folder = declared(tmp_path / "sets", 'files = "*.mid"\ntest = ["b"]\njudge = ["c"]\n')
-    root = files(tmp_path / "made", "a.mid", "b.mid", "c.mid", "notes.txt")
+    folder = declared(tmp_path / "sets", 'files = "*.mid"\ntest = ["b"]\njudge = ["c"]\ntwins = ["d"]\n')
+    root = files(tmp_path / "made", "a.mid", "b.mid", "c.mid", "d.mid", "notes.txt")
     ids = {
         share: [song.id for song in songs_of("made", root, share, folder)]
         for share in ("test", "judge", "training")

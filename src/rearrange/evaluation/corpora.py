@@ -1,13 +1,15 @@
 """The sets of symbolic music, and their split: what may be trained on, and what is held out to measure with.
 
 A corpus is declared in `sets/<name>.toml`: where it comes from, its licence, how its songs are found, and which
-are held out, by id, written down once. `test` songs measure; `judge` songs serve the genre judge and nothing else.
+are held out, by id, written down once. `test` songs measure; `judge` songs serve the genre judge and nothing else;
+`twins` are other versions of one of those, and serve nothing.
 `training_songs` is the only door through which `rearrange.training` may list songs, and it never shows either.
 
 Conventions: a song's id is its file's stem, or, where stems repeat, its path in the archive without the suffix,
 `/` parting folders. A held-out id that names a folder holds out all that lies in it.
 
-Limits: two files of the same music under different ids are two songs here.
+Limits: a version that shares few of a tune's turns is not known for a twin (`twins` share a tenth or more of their
+runs of ten notes, pitch and rhythm, whatever the key).
 """
 
 import tarfile
@@ -50,7 +52,7 @@ class Corpus:
     archive : the folder inside `<archive>.tar.xz`
     files : the songs' files, as a glob below that folder
     ids : whether a song's id is its file's stem or its path
-    test, judge : ids held out to measure with, and for the genre judge
+    test, judge, twins : ids held out to measure with, for the genre judge, and as versions of either
     """
 
     name: str
@@ -64,6 +66,12 @@ class Corpus:
     ids: Literal["stem", "path"]
     test: frozenset[str]
     judge: frozenset[str]
+    twins: frozenset[str]
+
+    @property
+    def held_out(self) -> frozenset[str]:
+        """What nothing may be trained on or tuned to."""
+        return self.test | self.judge | self.twins
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +124,7 @@ def corpus(name: str, folder: Path = SETS) -> Corpus:
         ids=ids,
         test=_ids(table, "test"),
         judge=_ids(table, "judge"),
+        twins=_ids(table, "twins"),
     )
     table.finish()
     return found
@@ -128,8 +137,7 @@ def held_out(name: str, folder: Path = SETS) -> frozenset[str]:
     ------
     As `corpus`.
     """
-    declared = corpus(name, folder)
-    return declared.test | declared.judge
+    return corpus(name, folder).held_out
 
 
 def songs_of(
@@ -152,7 +160,7 @@ def songs_of(
             f"{root}: holds no {declared.files}", f"it should be the unpacked {declared.archive}.tar.xz"
         )
     if share == "training":
-        chosen = [song for song in every if not _is_in(song.id, declared.test | declared.judge)]
+        chosen = [song for song in every if not _is_in(song.id, declared.held_out)]
     else:
         chosen = [song for song in every if _is_in(song.id, declared.test if share == "test" else declared.judge)]
     return tuple(sorted(chosen, key=lambda song: song.id))
