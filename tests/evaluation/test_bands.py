@@ -183,5 +183,7 @@ def test_an_excerpt_is_whole_bars_from_inside() -> None:
     assert [bar.index for bar in inner_bars(timeline, 100.0)] == list(range(20))
     assert [bar.index for bar in inner_bars(timeline, 35.0)] == list(range(3, 20))
     assert len(inner_bars(timeline, 0.5)) == 1, "a bar at least"
+    assert inner_bars(timeline, 10.0, tune_beat=48.0)[0].index == 10, "two bars before the melody"
+    assert inner_bars(timeline, 10.0, tune_beat=79.0)[-1].index == 19
     with pytest.raises(NotMeasurable, match="shorter than a bar"):
         inner_bars(Timeline.constant(120.0, end_beat=0.0), 10.0)

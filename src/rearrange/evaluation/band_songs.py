@@ -25,6 +25,7 @@ __all__ = ["STEMS", "BandSong", "band_song", "inner_bars"]
 
 STEMS = ("drums", "bass", "other", "vocals")
 _INSIDE = 0.25  # where the excerpt begins, as a share of the song
+_LEAD_S = 4.0  # that an excerpt begins before the melody, where that begins late
 _BASS_PROGRAMS = range(32, 40)  # General MIDI's basses
 _ROLE_STEMS = {
     Role.DRUMS: "drums",
@@ -50,6 +51,12 @@ class BandSong:
     known: Mapping[str, str]
     has_form: bool
 
+    @property
+    def tune_beat(self) -> float:
+        """The first note of the stem `vocals`; 0 without one."""
+        tracks = [track for track in self.arrangement.tracks if self.stem_of[track.name] == "vocals"]
+        return min((note.onset_beat for track in tracks for note in track.notes), default=0.0)
+
 
 def band_song(song: SongRef, genre: str) -> BandSong:
     """A song as a band plays it.
@@ -66,8 +73,12 @@ def band_song(song: SongRef, genre: str) -> BandSong:
     return _arranged(known, genre) if genre else _as_it_is(known, song)
 
 
-def inner_bars(timeline: Timeline, excerpt_s: float) -> tuple[Bar, ...]:
+def inner_bars(timeline: Timeline, excerpt_s: float, *, tune_beat: float = 0.0) -> tuple[Bar, ...]:
     """Whole bars that last at most `excerpt_s`, from inside the song where it is long enough.
+
+    Parameters
+    ----------
+    tune_beat : where the melody begins; the excerpt begins no sooner
 
     Raises
     ------
@@ -78,7 +89,8 @@ def inner_bars(timeline: Timeline, excerpt_s: float) -> tuple[Bar, ...]:
         raise NotMeasurable("the song is shorter than a bar")
     starts = timeline.seconds([bar.onset_beat for bar in bars])
     ends = timeline.seconds([bar.end_beat for bar in bars])
-    from_s = min(starts[0] + _INSIDE * (ends[-1] - starts[0]), max(ends[-1] - excerpt_s, starts[0]))
+    from_s = max(starts[0] + _INSIDE * (ends[-1] - starts[0]), float(timeline.seconds(tune_beat)) - _LEAD_S)
+    from_s = min(from_s, max(ends[-1] - excerpt_s, starts[0]))
     first = int(np.searchsorted(starts, from_s - 1e-6))
     last = int(np.searchsorted(ends, starts[first] + excerpt_s + 1e-6))
     return bars[first : max(last, first + 1)]

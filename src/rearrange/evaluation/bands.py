@@ -135,7 +135,8 @@ def render_band(spec: BandSpec) -> Band:
         package = next((known.package for known in known_soundfonts() if known.name == spec.font), "unknown")
         raise NotMeasurable(f"the sound font {spec.font} is not installed ({package})")
     whole = band_song(spec.song, spec.genre)
-    part = excerpt(whole.arrangement, inner_bars(whole.arrangement.timeline, spec.excerpt_s))
+    bars = inner_bars(whole.arrangement.timeline, spec.excerpt_s, tune_beat=whole.tune_beat)
+    part = excerpt(whole.arrangement, bars)
     if not any(track.notes for track in part.tracks):
         raise NotMeasurable("nothing sounds in the excerpt")
     stems = _stems(part, whole.stem_of, font, spec.levels_lufs)
