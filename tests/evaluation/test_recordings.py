@@ -107,7 +107,7 @@ def test_stems_add_up_to_the_mix_at_any_length(music: Path) -> None:
 def test_what_is_missing_is_left_out_and_asking_for_it_is_an_error(music: Path) -> None:
     (music / "long" / "other.wav").unlink()
     assert [each.name for each in recordings(music)] == ["short"]
-    assert [each.name for each in recordings(music, quick=True)] == ["short"]
+    assert [each.name for each in recordings(music, share="quick")] == ["short"]
     with pytest.raises(UsageError, match="no recording long"):
         recording(music, "long")
     with pytest.raises(UsageError, match="none of the test recordings"):
@@ -160,4 +160,4 @@ def test_the_real_ones() -> None:
             assert len(each.drum_hits["kick"]) > 5
             assert each.mix().duration_s > float(each.beats_s[-1])
     assert "bass" not in found["hydrogen"].stem_files
-    assert [each.name for each in recordings(folder, quick=True)] == ["Rock", "solo_trumpet", "choice_drum_bass"]
+    assert [each.name for each in recordings(folder, share="quick")] == ["Rock", "solo_trumpet", "choice_drum_bass"]

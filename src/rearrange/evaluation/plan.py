@@ -26,8 +26,6 @@ _EXCERPT_S, _SOUND_S, _COST_S = 60.0, 30.0, 180.0
 _QUICK_EXCERPT_S, _QUICK_SOUND_S, _QUICK_COST_S = 20.0, 10.0, 20.0
 _OTHERS = 2  # songs that the random one is drawn from
 _SYSTEM_GENRES = 4  # in how many genres the style transfer is tried, spread over all
-_SYSTEM_SONGS = 3
-_COST_SONGS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +105,10 @@ def _bands(data: Path, folder: Path, scope: Scope) -> list[Unit]:
     ]
 
 
-def _music(data: Path, scope: Scope) -> list[str]:
-    """The recordings that are music."""
-    names = [each.name for each in recordings(data / "audio", quick=scope.quick) if each.is_music]
-    return names[: scope.n_songs]
+def _music(data: Path, scope: Scope, share: str = "") -> list[str]:
+    """The recordings that are music; few of them for a quick look."""
+    few = recordings(data / "audio", share="quick" if scope.quick else share)
+    return [each.name for each in few if each.is_music][: scope.n_songs]
 
 
 def _recordings(data: Path, _folder: Path, scope: Scope) -> list[Unit]:
@@ -154,7 +152,7 @@ def _sound(data: Path, _folder: Path, scope: Scope) -> list[Unit]:
             {"data": data / "audio", "name": name, "genre": genre, "seconds": seconds},
             weight=80.0,
         )
-        for name in names[:: max(len(names) // _SYSTEM_SONGS, 1)][: 1 if scope.quick else _SYSTEM_SONGS]
+        for name in _music(data, scope, "rivals")[: 1 if scope.quick else None]
         for genre in few
     ]
 
@@ -174,5 +172,5 @@ def _cost(data: Path, _folder: Path, scope: Scope) -> list[Unit]:
             weight=0.3 * seconds,
             alone=True,
         )
-        for name in _music(data, scope)[: 1 if scope.quick else _COST_SONGS]
+        for name in _music(data, scope, "cost")[: 1 if scope.quick else None]
     ]

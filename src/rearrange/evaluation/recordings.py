@@ -34,6 +34,7 @@ Floats = NDArray[np.float64]
 SAMPLE_RATE = 44100
 PEAK = 0.98  # of full scale: a sum of stems that is louder is turned down, and the stems with it
 
+_SHARES = ("quick", "cost", "rivals")
 _STEMS = ("drums", "bass", "other", "vocals")
 _DRUM_LABELS: Mapping[str, tuple[str, ...]] = {
     "kick": ("KD",),
@@ -140,29 +141,30 @@ class Recording:
         return {name: Audio(samples * gain, SAMPLE_RATE) for name, samples in padded.items()}
 
 
-def recordings(folder: Path, *, quick: bool = False) -> tuple[Recording, ...]:
+def recordings(folder: Path, *, share: str = "") -> tuple[Recording, ...]:
     """The declared recordings of which the files are there.
 
     Parameters
     ----------
     folder : holds the audio, as `sets/recordings.toml` names it
-    quick : only those that the set names for a quick look
+    share : only those that the set names for a quick look, for costs, or for rivals that make sound; else all
 
     Raises
     ------
     UsageError : none of them is there.
     ConfigError : the declaration is wrong.
+    KeyError : there is no such share.
     """
     table = read_table(SETS / "recordings.toml", ConfigError)
     for key in ("kind", "title", "source", "licence", "built"):
         table.string(key)
-    few = [str(name) for name in table.list("quick", str, "names")]
+    shares = {key: [str(name) for name in table.list(key, str, "names", [])] for key in _SHARES}
     every = [_recording(each, folder) for each in table.tables("recording")]
     table.finish()
     found = [each for each in every if all(path.is_file() for path in _files(each))]
     if not found:
         raise UsageError(f"{folder}: none of the test recordings is there", "they are not part of the package")
-    return tuple(each for each in found if not quick or each.name in few)
+    return tuple(each for each in found if not share or each.name in shares[share])
 
 
 def recording(folder: Path, name: str) -> Recording:
