@@ -27,6 +27,7 @@ LAYERS = (
 HEAVY = {
     *("torch", "demucs", "librosa", "av", "scipy", "soundfile", "soxr", "onnxruntime", "pretty_midi", "mido"),
     *("fluidsynth", "pyloudnorm", "python_stretch", "mir_eval", "symusic", "miditok", "basic_pitch", "numba"),
+    "jinja2",
 }
 
 # General MIDI's own names of programs and drum kits.

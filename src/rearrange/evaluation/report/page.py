@@ -116,12 +116,13 @@ def _pictures(content: Content, axis: BarAxis) -> dict[str, object]:
     both = [*score.tracks, *arrangement.tracks]
     pitches = svg.pitch_range(both)
     tempos = svg.tempo_range([score.timeline, arrangement.timeline])
+    source_is_faster = score.timeline.mean_tempo_bpm > arrangement.timeline.mean_tempo_bpm
     sides = []
     for key, label, heard, tracks, chords, own_ratio in (
         ("a", content.source_label, content.source, score.tracks, score.chords, 1.0),
         ("b", content.genre_title, content.result, arrangement.tracks, arrangement.chords, ratio),
     ):
-        name = "source" if key == "a" else "result"
+        name, timeline = ("source", score.timeline) if key == "a" else ("result", arrangement.timeline)
         extent, rms = pictures.waveform_path(heard.picture, axis, side=name)
         sides.append(
             {
@@ -133,9 +134,10 @@ def _pictures(content: Content, axis: BarAxis) -> dict[str, object]:
                 "roll": svg.pitch_roll(tracks, axis, pitches, beat_ratio=own_ratio),
                 "drums": svg.drum_roll(tracks, axis, beat_ratio=own_ratio),
                 "chords": [_chord(chord, axis, own_ratio) for chord in chords],
-                "tempo": svg.tempo_line(
-                    score.timeline if key == "a" else arrangement.timeline, axis, tempos, beat_ratio=own_ratio
-                ),
+                "tempo": svg.tempo_line(timeline, axis, tempos, beat_ratio=own_ratio),
+                "tempo_label": f"{label} {timeline.mean_tempo_bpm:.0f}",
+                "tempo_top": f"{100 * (tempos[1] - timeline.mean_tempo_bpm) / (tempos[1] - tempos[0]):.1f}",
+                "faster": (key == "a") == source_is_faster,
             }
         )
     return {

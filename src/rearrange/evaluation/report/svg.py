@@ -19,8 +19,8 @@ __all__ = ["Roll", "RowMark", "bar_lines", "drum_roll", "pitch_range", "pitch_ro
 TICKS_PER_BEAT = 24
 ROW = 5  # height of a row
 _NOTE = 6  # of a note, which overlaps its neighbours a little: a row is hardly three pixels high
-_SHORTEST_TICKS = 3  # what is shorter is not seen
-_DRUM_TICKS = 6
+_SHORTEST_TICKS = 2  # what is shorter is not seen
+_HIT_TICKS = 4  # of a drum, in its own beats: sixteenths stay apart
 TEMPO_HEIGHT = 100
 
 # The rows of the drums, from top to bottom, and the General MIDI percussion in each; the rest goes to the last.
@@ -84,7 +84,7 @@ def drum_roll(tracks: Sequence[Track], axis: BarAxis, *, beat_ratio: float) -> R
             for note in track.notes:
                 row = next((i for i, (_, kind) in enumerate(DRUM_ROWS) if note.pitch in kind), len(DRUM_ROWS) - 1)
                 start = note.onset_beat / beat_ratio
-                box = _box(axis, start, start + _DRUM_TICKS / TICKS_PER_BEAT, row * ROW)
+                box = _box(axis, start, start + _HIT_TICKS / TICKS_PER_BEAT / beat_ratio, row * ROW)
                 paths.setdefault(track.role, []).append(box)
     marks = tuple(RowMark(name, (i + 0.5) / len(DRUM_ROWS)) for i, (name, _) in enumerate(DRUM_ROWS))
     return Roll(_width(axis), len(DRUM_ROWS) * ROW, _in_order(paths), marks)
