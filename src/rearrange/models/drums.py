@@ -1,0 +1,361 @@
+"""A small convolutional network that hears drums: which of ten, when and how hard, in a stem or in a full mix.
+
+Samples become log-mel frames, 10 ms apart; convolutions over bands and time, then dilated ones over time alone
+(about half a second either way), say for each frame and drum how likely a stroke begins there, and how hard it is.
+Strokes are the peaks, their times interpolated between the frames.
+
+Conventions: mono at SAMPLE_RATE, full scale ±1; frame i is centred on sample i * HOP_SAMPLES; levels are relative
+to the recording's own loud frames, so that gain does not matter. Frames are (n_frames, n_bands) in numpy,
+(batch, bands, time) in torch. Velocities are those of MIDI divided by 127.
+
+Limits: hand percussion is not named, it is to be left out. A pedalled hi-hat counts as a closed one, a clap as a
+side stick, splash and china as crash.
+
+Sources: frames and rate as R. Vogl et al., "Drum transcription via joint beat and drum modeling using
+convolutional recurrent neural networks" (ISMIR 2017); dilated convolutions after M. E. P. Davies and S. Böck,
+"Temporal convolutional networks for musical audio beat tracking" (EUSIPCO 2019).
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, fields
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rearrange.errors import ModelError
+from rearrange.progress import Progress, silent
+from rearrange.score import NoteEvent
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = [
+    "CLASSES",
+    "FRAME_RATE_HZ",
+    "SAMPLE_RATE",
+    "DrumsConfig",
+    "DrumsNetwork",
+    "Picking",
+    "build",
+    "class_of_pitch",
+    "load",
+    "mel_frames",
+    "normalised",
+    "pick_hits",
+    "save",
+]
+
+Floats = NDArray[np.float32]
+
+SAMPLE_RATE = 44_100
+HOP_SAMPLES = 441
+FRAME_RATE_HZ = SAMPLE_RATE / HOP_SAMPLES
+WINDOW_SAMPLES = 2048  # 46 ms: a kick's skin at 50 Hz is told from the bass beside it
+LOWEST_HZ, HIGHEST_HZ = 30.0, 16_000.0  # lossy files have little above
+FLOOR = 1e-7  # -70 dB of the loud frames: what is softer is taken for silence
+LOUD_PERCENTILE = 98.0
+HIT_DURATION_S = 0.1  # nominal: a drum's note has no end of its own
+_BLOCK_FRAMES = 1024
+_EDGE_FRAMES = 96  # more than the network's reach: chunks overlap by it, and join without a seam
+_CHUNK_FRAMES = 6000  # a minute
+
+# General MIDI percussion, the pitch that each class is written as first.
+CLASSES: Mapping[str, tuple[int, ...]] = {
+    "kick": (36, 35),
+    "snare": (38, 40),
+    "stick": (37, 39),
+    "closed hat": (42, 44),
+    "open hat": (46,),
+    "low tom": (43, 41),
+    "mid tom": (47, 45),
+    "high tom": (50, 48),
+    "crash": (49, 52, 55, 57),
+    "ride": (51, 53, 59),
+}
+
+
+def class_of_pitch(pitch: int) -> int | None:
+    """Index in CLASSES of a General MIDI percussion pitch; None for what is of no class."""
+    return next((i for i, pitches in enumerate(CLASSES.values()) if pitch in pitches), None)
+
+
+@dataclass(frozen=True)
+class Picking:
+    """How activations become strokes.
+
+    Parameters
+    ----------
+    thresholds : per class, the activation from which a peak is a stroke
+    min_interval_s : two strokes of one drum are no closer
+    """
+
+    thresholds: tuple[float, ...] = (0.5,) * len(CLASSES)
+    min_interval_s: float = 0.04
+
+    def __post_init__(self) -> None:
+        if len(self.thresholds) != len(CLASSES):
+            raise ValueError(f"{len(CLASSES)} thresholds are needed, not {len(self.thresholds)}")
+
+
+@dataclass(frozen=True)
+class DrumsConfig:
+    """Size of the network, and how its activations are read.
+
+    Parameters
+    ----------
+    n_bands : mel bands
+    channels : of the three convolutions over bands and time, each of which halves the bands
+    width : channels over time
+    dilations : of the blocks over time, in frames
+    picking : set on held-out training scenes
+    """
+
+    n_bands: int = 80
+    channels: tuple[int, int, int] = (24, 32, 48)
+    width: int = 128
+    dilations: tuple[int, ...] = (1, 2, 4, 8, 16, 32)
+    picking: Picking = Picking()
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), indent=2) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> "DrumsConfig":
+        """The configuration that `to_json` wrote.
+
+        Raises
+        ------
+        ValueError : not JSON, or a key that is not known.
+        """
+        read: dict[str, Any] = json.loads(text)
+        known = {field.name for field in fields(cls)}
+        if not isinstance(read, dict) or set(read) - known:
+            raise ValueError(f"unknown keys: {', '.join(sorted(set(read) - known))}")
+        picking = read.pop("picking", None)
+        values: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in read.items()
+        }
+        if picking is not None:
+            values["picking"] = Picking(tuple(picking["thresholds"]), float(picking["min_interval_s"]))
+        return cls(**values)
+
+
+@cache
+def _filters(n_bands: int) -> Floats:
+    """Triangles even on the mel scale, (n_bins, n_bands), each of area 1 so that noise is flat."""
+    lowest, highest = (2595 * float(np.log10(1 + hz / 700)) for hz in (LOWEST_HZ, HIGHEST_HZ))
+    mel = np.linspace(lowest, highest, n_bands + 2)
+    edges_hz = 700 * (10 ** (mel / 2595) - 1)
+    bins_hz = np.arange(WINDOW_SAMPLES // 2 + 1) * SAMPLE_RATE / WINDOW_SAMPLES
+    # A triangle narrower than two bins would fall between them.
+    low, mid, high = edges_hz[:-2], edges_hz[1:-1], edges_hz[2:]
+    width_hz = SAMPLE_RATE / WINDOW_SAMPLES
+    rise = (bins_hz[:, None] - np.minimum(low, mid - width_hz)) / np.maximum(mid - low, width_hz)
+    fall = (np.maximum(high, mid + width_hz) - bins_hz[:, None]) / np.maximum(high - mid, width_hz)
+    weights = np.maximum(np.minimum(rise, fall), 0.0)
+    return np.asarray(weights / weights.sum(axis=0), dtype=np.float32)
+
+
+def mel_frames(samples: Floats, n_bands: int = 80) -> Floats:
+    """Mel power, (n_frames, n_bands); a frame every 10 ms, the first centred on the first sample.
+
+    Raises
+    ------
+    ValueError : not one-dimensional.
+    """
+    if samples.ndim != 1:
+        raise ValueError(f"expected mono samples of shape (n_samples,), got {samples.shape}")
+    from scipy.fft import rfft
+
+    n_frames = len(samples) // HOP_SAMPLES + 1
+    window = np.hanning(WINDOW_SAMPLES + 1)[:-1].astype(np.float32)
+    padded = np.pad(samples, (WINDOW_SAMPLES // 2, WINDOW_SAMPLES))
+    out: Floats = np.empty((n_frames, n_bands), dtype=np.float32)
+    for start in range(0, n_frames, _BLOCK_FRAMES):
+        stop = min(start + _BLOCK_FRAMES, n_frames)
+        at = np.arange(start, stop)[:, None] * HOP_SAMPLES + np.arange(WINDOW_SAMPLES)
+        spectra = rfft(padded[at] * window, axis=1)
+        out[start:stop] = (spectra.real**2 + spectra.imag**2) @ _filters(n_bands)
+    return out
+
+
+def normalised(power: Floats, *, gain_db: float = 0.0) -> Floats:
+    """What the network sees of mel power: decades under the recording's loud frames, between about -1 and 1.
+
+    Parameters
+    ----------
+    gain_db : how much louder than it is, for training
+    """
+    loud = float(np.percentile(power.sum(axis=1), LOUD_PERCENTILE)) / power.shape[1]
+    scale = 10.0 ** (gain_db / 10.0) / max(loud, 1e-12)
+    return np.asarray(np.log10(power * np.float32(scale) + np.float32(FLOOR)) / 3.5 + 1.0, dtype=np.float32)
+
+
+def build(config: DrumsConfig) -> "torch.nn.Module":
+    """The network with random weights.
+
+    Its input is (batch, bands, time); its output (batch, 2, classes, time): the logit of a stroke, and the
+    stroke's velocity.
+    """
+    import torch
+    from torch import nn
+
+    class Block(nn.Module):
+        """A dilated convolution over time, and a mixture of channels, added to what came in."""
+
+        def __init__(self, width: int, dilation: int) -> None:
+            super().__init__()
+            self.layers = nn.Sequential(
+                nn.Conv1d(width, width, 3, padding=dilation, dilation=dilation),
+                nn.BatchNorm1d(width),
+                nn.ReLU(),
+                nn.Conv1d(width, width, 1),
+            )
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            out: torch.Tensor = x + self.layers(x)
+            return out
+
+    class Drums(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            layers: list[nn.Module] = []
+            before, bands = 1, config.n_bands
+            for channels in config.channels:
+                layers += [
+                    nn.Conv2d(before, channels, 3, stride=(2, 1), padding=1, bias=False),
+                    nn.BatchNorm2d(channels),
+                    nn.ReLU(),
+                ]
+                before, bands = channels, (bands + 1) // 2
+            self.front = nn.Sequential(*layers)
+            self.join = nn.Conv1d(before * bands, config.width, 1)
+            self.blocks = nn.Sequential(*(Block(config.width, dilation) for dilation in config.dilations))
+            self.head = nn.Sequential(nn.ReLU(), nn.Conv1d(config.width, 2 * len(CLASSES), 1))
+            with torch.no_grad():  # strokes are rare: start from few
+                self.head.get_parameter("1.bias")[: len(CLASSES)] = -3.0
+
+        def forward(self, frames: torch.Tensor) -> torch.Tensor:
+            x = self.front(frames[:, None])  # (batch, channels, bands, time)
+            x = self.blocks(self.join(x.flatten(1, 2)))  # (batch, width, time)
+            out: torch.Tensor = self.head(x).unflatten(1, (2, len(CLASSES)))
+            return out
+
+    return Drums()
+
+
+@dataclass(frozen=True, eq=False)
+class DrumsNetwork:
+    """A network with its weights, ready to hear."""
+
+    config: DrumsConfig
+    module: "torch.nn.Module"
+
+    def activations(self, samples: Floats, *, progress: Progress = silent) -> Floats:
+        """How likely a stroke begins, and its velocity, (2, n_classes, n_frames) in [0, 1].
+
+        Parameters
+        ----------
+        samples : (n_samples,) mono at SAMPLE_RATE, finite
+        """
+        return self.hear(normalised(mel_frames(samples, self.config.n_bands)), progress=progress)
+
+    def hear(self, frames: Floats, *, progress: Progress = silent) -> Floats:
+        """The same from normalised frames (n_frames, n_bands), in chunks of bounded memory."""
+        import torch
+
+        out: Floats = np.empty((2, len(CLASSES), len(frames)), dtype=np.float32)
+        with torch.inference_mode():
+            for start in range(0, len(frames), _CHUNK_FRAMES):
+                first, stop = max(start - _EDGE_FRAMES, 0), min(start + _CHUNK_FRAMES, len(frames))
+                chunk = torch.from_numpy(np.ascontiguousarray(frames[first : stop + _EDGE_FRAMES].T))
+                heard = self.module(chunk[None])[0]
+                heard[0] = heard[0].sigmoid()
+                out[:, :, start:stop] = heard[:, :, start - first : stop - first].numpy()
+                progress(stop / len(frames), "hearing drums")
+        return np.clip(out, 0.0, 1.0)
+
+    def hits(self, samples: Floats, *, progress: Progress = silent) -> tuple[NoteEvent, ...]:
+        """The strokes in mono samples (n_samples,) at SAMPLE_RATE, by onset, then pitch; none in silence."""
+        if not np.any(np.abs(samples) > 1e-4):  # -80 dBFS
+            return ()
+        return pick_hits(self.activations(samples, progress=progress), self.config.picking)
+
+
+def pick_hits(activations: Floats, picking: Picking) -> tuple[NoteEvent, ...]:
+    """The peaks of activations (2, n_classes, n_frames) as strokes, sorted by onset, then pitch.
+
+    `confidence` is the activation. A peak lies where a parabola through it and its neighbours is highest.
+    """
+    hits: list[NoteEvent] = []
+    for likely, hard, pitches, threshold in zip(*activations, CLASSES.values(), picking.thresholds, strict=True):
+        for frame in _peaks(likely, threshold, round(picking.min_interval_s * FRAME_RATE_HZ)):
+            around = likely[max(frame - 1, 0) : frame + 2]
+            bend = around[0] - 2 * around[1] + around[2] if len(around) == 3 else 0.0
+            shift = 0.5 * float((around[0] - around[2]) / bend) if bend < 0 else 0.0
+            hits.append(
+                NoteEvent(
+                    onset_s=max(frame + shift, 0.0) / FRAME_RATE_HZ,
+                    duration_s=HIT_DURATION_S,
+                    pitch=pitches[0],
+                    velocity=int(np.clip(round(127.0 * float(hard[frame])), 1, 127)),
+                    confidence=float(likely[frame]),
+                )
+            )
+    return tuple(sorted(hits, key=lambda hit: (hit.onset_s, hit.pitch)))
+
+
+def _peaks(likely: Floats, threshold: float, reach: int) -> Iterator[int]:
+    """Frames that no frame within `reach` exceeds; of a plateau the first."""
+    from scipy.ndimage import maximum_filter1d
+
+    highest = maximum_filter1d(likely, 2 * reach + 1, mode="constant")
+    last = -reach - 1
+    for frame in np.flatnonzero((likely == highest) & (likely >= threshold)).tolist():
+        if frame - last > reach:
+            yield frame
+            last = frame
+
+
+def save(folder: Path, config: DrumsConfig, state: Mapping[str, "torch.Tensor"]) -> None:
+    """Write `config.json` and `weights.safetensors`, the weights in half precision, into a folder."""
+    import torch
+    from safetensors.torch import save_file
+
+    folder.mkdir(parents=True, exist_ok=True)
+    halved = {
+        name: value.half().contiguous() if value.dtype == torch.float32 else value.contiguous()
+        for name, value in state.items()
+    }
+    save_file(halved, str(folder / "weights.safetensors.part"))
+    (folder / "weights.safetensors.part").replace(folder / "weights.safetensors")
+    (folder / "config.json").write_text(config.to_json(), encoding="utf-8")
+
+
+@cache
+def load(folder: Path) -> DrumsNetwork:
+    """The network of a folder that `save` wrote, kept for the next call.
+
+    Raises
+    ------
+    ModelError : a file is missing, or is not what it should be.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        config = DrumsConfig.from_json((folder / "config.json").read_text(encoding="utf-8"))
+        state = load_file(str(folder / "weights.safetensors"))
+        module = build(config)
+        module.load_state_dict(
+            {name: value.float() if value.is_floating_point() else value for name, value in state.items()}
+        )
+    except (OSError, ValueError, TypeError, KeyError, RuntimeError, SafetensorError) as exc:
+        raise ModelError(
+            f"{folder}: the drum network cannot be loaded: {exc}", "install the package again"
+        ) from exc
+    return DrumsNetwork(config, module.eval())

@@ -1,0 +1,205 @@
+"""Training audio on the fly: music that was never recorded, with everything that is known about it.
+
+    studio = Studio(library(data, folder), find_fonts(), read_hits(hits))
+    take = make_take(studio, seed=0, index=17)
+
+A take is a scene (`scenes`) played on kits and instruments that are drawn (`kits`, fonts) and mixed as drawn
+(`desk`). It follows from seed and index alone: takes may be made in any order and by any number of processes.
+
+Conventions: sound float32 (2, n) at SAMPLE_RATE, SCENE_S long. `stems` (drums, bass, other, vocals) add up to
+`dry` exactly; `mix` is that through a medium. Times in seconds from the start. The stem `vocals` is the melody
+on some instrument that sings or leads; percussion that is no drum of the kit sounds in `drums` and is not among
+`hits`.
+
+Limits: no words are sung. Deterministic on one machine with its fonts and its synthesiser (`players`).
+
+    python -m rearrange.training.audio --data FOLDER [--hits FOLDER] [--takes 20] [--listen FOLDER]
+
+makes takes, says how much audio a second of processor makes, and writes them if it is told where.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rearrange.errors import RearrangeError
+from rearrange.models.drums import SAMPLE_RATE
+from rearrange.score import Note, NoteEvent, Part, Role, Timeline, Track, sorted_notes
+from rearrange.training.desk import drawn_medium, drawn_treatment
+from rearrange.training.fonts import FontUse, HitKit, find_fonts, read_hits
+from rearrange.training.kits import Drumming, Kit, drum_on, font_kit, recorded_kit
+from rearrange.training.players import play_track
+from rearrange.training.scenes import SCENE_S, Library, Scene, library, make_scene
+
+__all__ = ["STEMS", "Studio", "Take", "main", "make_take"]
+
+Floats = NDArray[np.float32]
+
+STEMS = ("drums", "bass", "other", "vocals")
+# Usual levels in a mix, and programs that play a stem where its own is not kept.
+_LEVELS_DB: Mapping[str, float] = {"drums": 0.0, "bass": -2.0, "other": -2.0, "vocals": -1.0}
+_PROGRAMS: Mapping[str, tuple[int, ...]] = {
+    "bass": (32, 33, 34, 35, 36, 37, 38, 39, 43, 58, 87),
+    "other": (*range(8), *range(16, 32), *range(40, 56), *range(61, 64), *range(80, 96), 104, 105),
+    "vocals": (52, 53, 54, 56, 59, 64, 65, 66, 68, 71, 73, 75, 78, 80, 81, 85, 22, 40, 26, 30),
+}
+_OWN_PROGRAM_SHARE = 0.4
+_PART_DB = 3.0  # deviation of the level of each part within its stem
+_RECORDED_SHARE = 0.15  # of takes whose kit is of recorded hits
+_VARISPEED_SHARE = 0.3  # of takes whose drums are played faster and slowed down, or the other way
+_VARISPEED = 0.12
+
+
+@dataclass(frozen=True, eq=False)
+class Studio:
+    """What takes are made with."""
+
+    songs: Library
+    fonts: tuple[FontUse, ...]
+    hits: tuple[HitKit, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Take:
+    """Sound and what is known of it; see the module.
+
+    Parameters
+    ----------
+    notes : stem to what was played in it; those of drums are `hits`
+    hits : strokes of the classes of `models.drums`, with the pitch that stands for the class
+    """
+
+    scene: Scene
+    kit: str
+    mix: Floats
+    stems: Mapping[str, Floats]
+    notes: Mapping[str, tuple[NoteEvent, ...]]
+    hits: tuple[NoteEvent, ...]
+
+    @property
+    def dry(self) -> Floats:
+        return np.asarray(sum(self.stems.values()), dtype=np.float32)
+
+
+def make_take(studio: Studio, *, seed: int, index: int, kind: str | None = None) -> Take:
+    """The take of a seed and an index.
+
+    Parameters
+    ----------
+    kind : of scene, where it is not to be drawn
+
+    Raises
+    ------
+    UsageError : the library has no song for it.
+    SoundfontError, DependencyError : what plays it is not there.
+    """
+    rng = np.random.default_rng([seed, index])
+    scene = make_scene(studio.songs, rng, kind=kind)
+    kit = _drawn_kit(studio, rng)
+    strokes = [note for part in scene.parts if part.is_drum for note in part.notes]
+    drumming = _at_some_speed(kit, strokes, rng)
+    raw: dict[str, Floats] = {"drums": drumming.samples}
+    notes: dict[str, list[NoteEvent]] = {stem: [] for stem in STEMS}
+    bands = [font for font in studio.fonts if font.band]
+    for part in scene.parts:
+        if part.is_drum:
+            continue
+        stem = _stem_of(part)
+        font = bands[int(rng.integers(len(bands)))]
+        own = part.program is not None and rng.random() < _OWN_PROGRAM_SHARE
+        program = part.program if own and part.program is not None else int(rng.choice(_PROGRAMS[stem]))
+        sound = _played(part, program, font) * np.float32(10 ** (rng.normal(0.0, _PART_DB) / 20))
+        raw[stem] = raw[stem] + sound if stem in raw else sound
+        notes[stem] += part.notes
+    stems = {}
+    for stem in STEMS:
+        treatment = drawn_treatment(rng, level_db=_LEVELS_DB[stem], is_drums=stem == "drums")
+        stems[stem] = treatment.of(raw[stem]) if stem in raw else np.zeros_like(raw["drums"])
+    ordered = {
+        stem: tuple(sorted(each, key=lambda n: (n.onset_s, n.pitch))) for stem, each in notes.items() if each
+    }
+    dry: Floats = np.asarray(sum(stems.values()), dtype=np.float32)
+    return Take(scene, kit.name, drawn_medium(rng).of(dry), stems, ordered, drumming.hits)
+
+
+def _drawn_kit(studio: Studio, rng: np.random.Generator) -> Kit:
+    if studio.hits and rng.random() < _RECORDED_SHARE:
+        return recorded_kit(studio.hits, rng)
+    # Every other kit is one of a font that was made for drums, where there is one: those were recorded for it.
+    special = [font for font in studio.fonts if not font.band]
+    general = [font for font in studio.fonts if font.band]
+    among = special if special and rng.random() < 0.4 else general
+    font = among[int(rng.integers(len(among)))]
+    return font_kit(font, int(rng.choice(font.kits)))
+
+
+def _at_some_speed(kit: Kit, strokes: Sequence[NoteEvent], rng: np.random.Generator) -> Drumming:
+    """Drumming, now and then played at another speed than it is heard at: higher or lower, all of it."""
+    strokes = sorted(strokes, key=lambda hit: (hit.onset_s, hit.pitch))
+    if rng.random() >= _VARISPEED_SHARE:
+        return drum_on(kit, strokes, rng, duration_s=SCENE_S)
+    import soxr
+
+    speed = float(np.exp(rng.uniform(-_VARISPEED, _VARISPEED)))  # above 1: played slower, heard higher
+    at = [(hit, NoteEvent(hit.onset_s * speed, hit.duration_s, hit.pitch, hit.velocity)) for hit in strokes]
+    played = drum_on(kit, [moved for _, moved in at], rng, duration_s=SCENE_S * speed)
+    sound = soxr.resample(played.samples.T, SAMPLE_RATE * speed, SAMPLE_RATE).T
+    n_samples = round(SCENE_S * SAMPLE_RATE)
+    samples = np.pad(sound[:, :n_samples], ((0, 0), (0, max(n_samples - sound.shape[1], 0))))
+    hits = tuple(NoteEvent(hit.onset_s / speed, hit.duration_s, hit.pitch, hit.velocity) for hit in played.hits)
+    return Drumming(np.ascontiguousarray(samples, dtype=np.float32), hits)
+
+
+def _stem_of(part: Part) -> str:
+    if part.role is Role.BASS or (part.role is None and part.program is not None and 32 <= part.program < 40):
+        return "bass"
+    return "vocals" if part.role is Role.MELODY else "other"
+
+
+def _played(part: Part, program: int, font: FontUse) -> Floats:
+    notes = [Note(n.onset_s, n.duration_s, n.pitch, n.velocity) for n in part.notes]
+    track = Track(part.name, part.role or Role.CHORDS, program, False, sorted_notes(notes))
+    seconds = Timeline.constant(60.0, end_beat=SCENE_S)  # a beat of this timeline is a second
+    return play_track(track, seconds, soundfont=font.path, duration_s=SCENE_S)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Make takes and say how fast that goes."""
+    parser = argparse.ArgumentParser(description="Training audio: make some, and time it.")
+    parser.add_argument("--data", type=Path, required=True, help="the folder that holds the sets as .tar.xz")
+    parser.add_argument("--cache", type=Path, default=Path("out/sets"), help="where they are unpacked")
+    parser.add_argument("--hits", type=Path, help="the folder of recorded drum hits")
+    parser.add_argument("--takes", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--use", choices=("train", "unseen"), default="train", help="of which fonts")
+    parser.add_argument("--listen", type=Path, help="write the mixes here, as WAV")
+    options = parser.parse_args(arguments)
+    from rearrange.audio import Audio, write_audio
+
+    try:
+        hits = read_hits(options.hits) if options.hits else ()
+        studio = Studio(library(options.data, options.cache), find_fonts(options.use), hits)
+        started_s = time.process_time()
+        for index in range(options.takes):
+            take = make_take(studio, seed=options.seed, index=index)
+            print(f"{index:4d} {take.scene.kind:9} {take.kit:28} {len(take.hits):4d} hits  {take.scene.song}")
+            if options.listen is not None:
+                options.listen.mkdir(parents=True, exist_ok=True)
+                samples = take.mix * np.float32(0.7 / max(float(np.abs(take.mix).max()), 1e-6))
+                write_audio(options.listen / f"{index:04d}.wav", Audio(samples, SAMPLE_RATE))
+        spent_s = time.process_time() - started_s
+    except RearrangeError as exc:
+        print(exc, file=sys.stderr)
+        return exc.exit_code
+    print(f"{options.takes * SCENE_S / max(spent_s, 1e-9):.1f} s of audio for a second of processor")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

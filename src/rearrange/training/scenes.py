@@ -1,0 +1,363 @@
+"""What is played in training audio: excerpts of music as notes, with their beats, made from training songs.
+
+Four kinds: `groove`, human drumming alone; `band`, a pop song with human drumming at a like tempo and a bass
+under its annotated chords; `freedoom`, a band as its file has it; `patterns`, a song arranged by our own
+patterns in some genre. Each is played humanly: tempo, transposition, timing and velocities are drawn anew.
+
+Conventions: times in seconds from the start of the excerpt, which lasts SCENE_S; parts know their role, melody
+being what a singer may take. Everything follows from the generator that is passed.
+
+Limits: songs in one metre; a Groove clip counts as steady, as its click was. One song in VALIDATION_FOLDS, and
+Groove's own validation clips, are never shown for training: what is tuned is tuned on them.
+
+Sources: J. Gillick et al., ICML 2019 (Groove MIDI); Z. Wang et al., ISMIR 2020 (POP909); freedoom.github.io.
+"""
+
+import csv
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rearrange.analysis.roles import assign_roles
+from rearrange.errors import RearrangeError, UsageError
+from rearrange.evaluation.corpora import training_songs, unpacked
+from rearrange.evaluation.songs import SongRef, SymbolicSong, load_song, score_of
+from rearrange.genre import genre_names, load_genre
+from rearrange.midi import read_midi
+from rearrange.score import NoteEvent, Part, Performance, Role, Timeline
+from rearrange.stages.arrange import ArrangeSettings, arrange
+
+__all__ = ["KINDS", "SCENE_S", "Library", "Scene", "library", "make_scene"]
+
+Floats = NDArray[np.float64]
+
+SCENE_S = 20.0
+VALIDATION_FOLDS = 12
+# Kinds and how often each is drawn; human drumming first, because its timing is what drums are learnt from.
+KINDS: Mapping[str, float] = {"groove": 0.35, "band": 0.3, "patterns": 0.2, "freedoom": 0.15}
+
+_ROLAND_TO_GM = {22: 42, 26: 46, 58: 43}  # edges of the hi-hat, rim of the floor tom
+_FELT_QUARTERS = {"4-4": (4, 1.0), "3-4": (3, 1.0), "6-8": (2, 1.5), "2-4": (2, 1.0)}
+_SHORTEST_CLIP_S = 12.0
+_TEMPO_RATIO = (0.85, 1.18)  # beyond, drumming sounds like another tempo's
+_TRANSPOSITION = 5  # semitones either way
+_LIKE_TEMPO = 0.2  # in natural logarithms: a clip for a song
+_LOWEST_BASS = 28
+_BASS_SHARE = 0.8  # of the bands that have one
+_FILLED_SHARE = 0.5  # of the scenes of drums alone that have fills of other clips
+_TIMING_S = {"machine": 0.006, "human": 0.0}  # deviation of onsets that were quantised; played ones have their own
+_SHARES = ("training", "validation")
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Some bars of music.
+
+    Parameters
+    ----------
+    song : what it was made from, for the record
+    parts : with role, program and notes; at most one of drums
+    beats_s, positions : (n_beats,) felt beats, and each one's place in its bar, 0 for a downbeat
+    """
+
+    kind: str
+    song: str
+    parts: tuple[Part, ...]
+    beats_s: Floats
+    positions: NDArray[np.int64]
+    beats_per_bar: int
+
+    @property
+    def downbeats_s(self) -> Floats:
+        return np.asarray(self.beats_s[self.positions == 0])
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A clip of Groove MIDI and what its table says of it."""
+
+    song: SongRef
+    tempo_bpm: float
+    beats_per_bar: int
+    felt_quarters: float
+
+
+@dataclass(frozen=True)
+class Library:
+    """The songs of one share that scenes are made from."""
+
+    pop909: tuple[SongRef, ...]
+    freedoom: tuple[SongRef, ...]
+    clips: tuple[Clip, ...]
+    fills: tuple[Clip, ...]
+
+
+def library(data: Path, folder: Path, share: str = "training") -> Library:
+    """The songs of a share, through the door that shows no held-out one.
+
+    Parameters
+    ----------
+    data : holds gmd, pop909 and freedoom as .tar.xz
+    folder : they are unpacked there, unless they are there
+    share : training or validation
+
+    Raises
+    ------
+    UsageError : an archive is missing.
+    ValueError : another share.
+    """
+    if share not in _SHARES:
+        raise ValueError(f"{share!r} is not one of {', '.join(_SHARES)}")
+    wanted = share == "validation"
+
+    def of(corpus: str) -> tuple[SongRef, ...]:
+        songs = training_songs(corpus, unpacked(data, corpus, folder))
+        return tuple(song for song in songs if _is_validation(song) is wanted)
+
+    root = unpacked(data, "gmd", folder)
+    with (root / "info.csv").open(encoding="utf-8") as file:
+        rows = {root / row["midi_filename"]: row for row in csv.DictReader(file)}
+    clips, fills = [], []
+    for song in training_songs("gmd", root):
+        row = rows.get(song.path)
+        if row is None or row["time_signature"] not in _FELT_QUARTERS:
+            continue
+        if (row.get("split") == "validation") is wanted:
+            clip = Clip(song, float(row["bpm"]), *_FELT_QUARTERS[row["time_signature"]])
+            if row["beat_type"] == "fill":
+                fills.append(clip)
+            elif float(row["duration"]) >= _SHORTEST_CLIP_S:
+                clips.append(clip)
+    return Library(of("pop909"), of("freedoom"), tuple(clips), tuple(fills))
+
+
+def _is_validation(song: SongRef) -> bool:
+    return zlib.crc32(f"{song.corpus}/{song.id}".encode()) % VALIDATION_FOLDS == 0
+
+
+def make_scene(songs: Library, rng: np.random.Generator, *, kind: str | None = None) -> Scene:
+    """A scene; of a kind of KINDS, or of one that is drawn.
+
+    Raises
+    ------
+    UsageError : the library has no song for it.
+    """
+    kind = kind or str(rng.choice(list(KINDS), p=list(KINDS.values())))
+    makers = {"groove": _groove, "band": _band, "patterns": _patterned, "freedoom": _freedoom}
+    for _ in range(8):  # now and then a song will not do: no chords, or a metre that changes
+        found = makers[kind](songs, rng)
+        if found is not None and found.parts and len(found.beats_s) > found.beats_per_bar:
+            return found
+    raise UsageError(f"no song of the library makes a scene of kind {kind}")
+
+
+def _drawn(songs: Sequence[SongRef], rng: np.random.Generator) -> SongRef:
+    if not songs:
+        raise UsageError("the library has no song for this kind of scene")
+    return songs[int(rng.integers(len(songs)))]
+
+
+@lru_cache(maxsize=512)
+def _drumming(clip: Clip) -> tuple[NoteEvent, ...]:
+    """A clip of Groove MIDI, its pitches those of General MIDI."""
+    return tuple(
+        replace(note, pitch=_ROLAND_TO_GM.get(note.pitch, note.pitch))
+        for part in read_midi(clip.song.path).performance.parts
+        for note in part.notes
+    )
+
+
+@lru_cache(maxsize=64)
+def _loaded(song: SongRef) -> SymbolicSong | None:
+    try:
+        return load_song(song)
+    except RearrangeError:
+        return None  # one that cannot be read, or has no bar, is no scene
+
+
+def _groove(songs: Library, rng: np.random.Generator) -> Scene | None:
+    if not songs.clips:
+        raise UsageError("the library has no song for this kind of scene")
+    clip = songs.clips[int(rng.integers(len(songs.clips)))]
+    hits = _drumming(clip)
+    if not hits:
+        return None
+    period_s = 60.0 / clip.tempo_bpm * clip.felt_quarters
+    beats = np.arange(int(hits[-1].onset_s / period_s) + 2)
+    drums = Part("drums", hits, is_drum=True, role=Role.DRUMS)
+    start_s = rng.uniform(0.0, max(hits[-1].onset_s - SCENE_S, 0.0))
+    if rng.random() < _FILLED_SHARE:
+        timeline = Timeline.constant(clip.tempo_bpm, end_beat=start_s * clip.tempo_bpm / 60.0 + 64.0)
+        drums = replace(drums, notes=_repeated(clip, timeline, songs.fills, rng))
+    whole = Scene(
+        kind="groove",
+        song=clip.song.id,
+        parts=(drums,),
+        beats_s=np.asarray(beats * period_s, dtype=np.float64),
+        positions=beats % clip.beats_per_bar,
+        beats_per_bar=clip.beats_per_bar,
+    )
+    return _excerpt(whole, rng, start_s=start_s, timing_s=_TIMING_S["human"])
+
+
+def _band(songs: Library, rng: np.random.Generator) -> Scene | None:
+    song = _loaded(_drawn(songs.pop909, rng))
+    if song is None or song.chords is None:
+        return None
+    tempo_bpm = song.timeline.mean_tempo_bpm
+    like = [
+        clip
+        for clip in songs.clips
+        if abs(np.log(clip.tempo_bpm / tempo_bpm)) < _LIKE_TEMPO
+        and (clip.beats_per_bar, clip.felt_quarters) == (song.timeline.metres[0][1].beats_per_bar, 1.0)
+    ]
+    if not like:
+        return None
+    drums = _repeated(like[int(rng.integers(len(like)))], song.timeline, songs.fills, rng)
+    parts = [Part("drums", drums, is_drum=True, role=Role.DRUMS)]
+    if rng.random() < _BASS_SHARE:
+        parts.append(Part("bass", _bass(drums, song), role=Role.BASS, program=33))
+    for part in song.performance.parts:
+        role = Role.MELODY if part.name == "MELODY" else Role.COUNTER if part.name == "BRIDGE" else Role.CHORDS
+        parts.append(replace(part, role=role))
+    return _excerpt(_with_beats("band", song, parts), rng, timing_s=_TIMING_S["human"])
+
+
+def _repeated(
+    clip: Clip, timeline: Timeline, fills: Sequence[Clip], rng: np.random.Generator
+) -> tuple[NoteEvent, ...]:
+    """Whole bars of a clip over and over, on the beats of a song; every few bars one gives way to a fill."""
+    n_beats = clip.beats_per_bar * clip.felt_quarters
+    hits = [(hit.onset_s * clip.tempo_bpm / 60.0, hit) for hit in _drumming(clip)]
+    length = max(int(max((beat for beat, _ in hits), default=0.0) / n_beats), 1) * n_beats
+    like = [
+        fill
+        for fill in fills
+        if (fill.beats_per_bar, fill.felt_quarters) == (clip.beats_per_bar, clip.felt_quarters)
+    ]
+    every = int(rng.choice((2, 4, 8)))
+    out: list[NoteEvent] = []
+    for bar in range(int(timeline.end_beat / n_beats) + 1):
+        start = bar * n_beats % length
+        played, source = hits, start
+        if like and bar % every == every - 1:
+            fill = like[int(rng.integers(len(like)))]
+            played, source = [(hit.onset_s * fill.tempo_bpm / 60.0, hit) for hit in _drumming(fill)], 0.0
+        out += [
+            replace(hit, onset_s=float(timeline.seconds(bar * n_beats + beat - source)), duration_s=0.1)
+            for beat, hit in played
+            if source <= beat < source + n_beats
+        ]
+    return tuple(sorted(out, key=lambda hit: (hit.onset_s, hit.pitch)))
+
+
+def _bass(drums: Sequence[NoteEvent], song: SymbolicSong) -> tuple[NoteEvent, ...]:
+    """The bass note of the chord with every kick, held until the next."""
+    kicks = [hit for hit in drums if hit.pitch in (35, 36)]
+    out: list[NoteEvent] = []
+    chords = song.chords or ()
+    onsets = np.array([chord.onset_beat for chord in chords])
+    for kick in kicks:
+        beat = float(song.timeline.beats(kick.onset_s)) + 0.1  # a chord that starts with the kick counts
+        at = int(np.searchsorted(onsets, beat, side="right")) - 1
+        if at < 0 or beat >= chords[at].end_beat:
+            continue
+        if out and kick.onset_s - out[-1].onset_s < 0.18:
+            continue
+        if out:
+            held_s = min(kick.onset_s - out[-1].onset_s, 1.2)
+            out[-1] = replace(out[-1], duration_s=0.9 * held_s)
+        pitch = _LOWEST_BASS + (chords[at].bass - _LOWEST_BASS) % 12
+        out.append(NoteEvent(kick.onset_s, 0.4, pitch, max(kick.velocity, 60)))
+    return tuple(out)
+
+
+def _freedoom(songs: Library, rng: np.random.Generator) -> Scene | None:
+    song = _loaded(_drawn(songs.freedoom, rng))
+    if song is None or len({str(metre) for _, metre in song.timeline.metres}) != 1:
+        return None
+    bass = next((each for each in assign_roles(song.performance) if each.role is Role.BASS), None)
+    parts = []
+    for part in song.performance.parts:
+        is_bass = bass is not None and part.notes == bass.notes
+        role = Role.DRUMS if part.is_drum else Role.BASS if is_bass else Role.CHORDS
+        parts.append(replace(part, role=role))
+    return _excerpt(_with_beats("freedoom", song, parts), rng, timing_s=_TIMING_S["machine"])
+
+
+def _patterned(songs: Library, rng: np.random.Generator) -> Scene | None:
+    song = _drawn(songs.pop909, rng)
+    genre = str(rng.choice(list(genre_names())))
+    seed = int(rng.integers(1 << 16))
+    try:
+        made = _arranged(song, genre, seed)
+    except RearrangeError:
+        return None  # too little music for this genre
+    return _excerpt(made, rng, timing_s=_TIMING_S["machine"])
+
+
+def _arranged(song: SongRef, genre: str, seed: int) -> Scene:
+    score = score_of(load_song(song))
+    made = arrange(score, load_genre(genre), ArrangeSettings(seed=seed))
+    parts = []
+    for track in made.tracks:
+        onsets = made.timeline.seconds([note.onset_beat for note in track.notes])
+        ends = made.timeline.seconds([note.onset_beat + note.duration_beat for note in track.notes])
+        notes = tuple(
+            NoteEvent(float(onset), max(float(end - onset), 0.03), note.pitch, note.velocity)
+            for onset, end, note in zip(onsets, ends, track.notes, strict=True)
+        )
+        role = Role.DRUMS if track.is_drum else track.role
+        parts.append(Part(track.name, notes, is_drum=track.is_drum, role=role, program=track.program))
+    known = SymbolicSong(
+        song.id, song.corpus, Performance(tuple(parts), 0.0), made.timeline, chords=None, key=None
+    )
+    return _with_beats("patterns", known, parts)
+
+
+def _with_beats(kind: str, song: SymbolicSong, parts: Sequence[Part]) -> Scene:
+    n_beats = max(round(song.timeline.metres[0][1].beats_per_bar), 1)
+    starts = {round(bar.onset_beat, 3) for bar in song.timeline.bars}
+    beats = np.arange(int(song.timeline.end_beat) + 1, dtype=np.float64)
+    positions = np.zeros(len(beats), dtype=np.int64)
+    for i in range(1, len(beats)):
+        positions[i] = 0 if float(beats[i]) in starts else positions[i - 1] + 1
+    name = f"{song.corpus}/{song.id}"
+    return Scene(kind, name, tuple(parts), song.timeline.seconds(beats), positions, n_beats)
+
+
+def _excerpt(
+    whole: Scene, rng: np.random.Generator, *, timing_s: float, start_s: float | None = None
+) -> Scene | None:
+    """SCENE_S of a song from somewhere inside, at another tempo and pitch, played humanly."""
+    ratio = float(np.exp(rng.uniform(*np.log(_TEMPO_RATIO))))
+    shift = int(rng.integers(-_TRANSPOSITION, _TRANSPOSITION + 1))
+    last_s = max((note.onset_s for part in whole.parts for note in part.notes), default=0.0)
+    if start_s is None:
+        start_s = float(rng.uniform(0.0, max(last_s - SCENE_S * ratio, 0.0)))
+    gamma = float(np.exp(rng.normal(0.0, 0.15)))  # how dynamic the players are
+    parts = []
+    for part in whole.parts:
+        notes = [note for note in part.notes if start_s <= note.onset_s < start_s + SCENE_S * ratio]
+        late = rng.normal(0.0, timing_s, len(notes)) + rng.normal(0.0, timing_s)
+        harder = rng.normal(0.0, 5.0, len(notes))
+        played = [
+            replace(
+                note,
+                onset_s=max(float((note.onset_s - start_s) / ratio + d), 0.0),
+                duration_s=note.duration_s / ratio,
+                pitch=note.pitch if part.is_drum else int(np.clip(note.pitch + shift, 0, 127)),
+                velocity=int(np.clip(127 * (note.velocity / 127) ** gamma + v, 8, 127)),
+            )
+            for note, d, v in zip(notes, late.tolist(), harder.tolist(), strict=True)
+        ]
+        if played:
+            parts.append(replace(part, notes=tuple(sorted(played, key=lambda n: (n.onset_s, n.pitch)))))
+    times = (whole.beats_s - start_s) / ratio
+    kept = (times >= 0.0) & (times < SCENE_S)
+    return replace(whole, parts=tuple(parts), beats_s=times[kept], positions=whole.positions[kept])

@@ -1,0 +1,223 @@
+"""Training audio: what is known of a take is what sounds in it, and nothing held out is ever played."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from rearrange.errors import SoundfontError
+from rearrange.models.drums import CLASSES, SAMPLE_RATE
+from rearrange.score import NoteEvent
+from rearrange.training import audio, kits, players
+from rearrange.training.audio import STEMS, Studio, Take, make_take
+from rearrange.training.desk import Medium, drawn_treatment
+from rearrange.training.drums import prepared
+from rearrange.training.fonts import FontUse, find_fonts, read_hits
+from rearrange.training.kits import Kit, drum_on, font_kit, recorded_kit
+from rearrange.training.scenes import KINDS, SCENE_S, Library, library, make_scene
+from tests.synth.sf2 import write_sf2
+from tests.training.test_sets import FREE, _write_song, some_held_out
+
+SHARED = Path(os.environ.get("REARRANGE_SHARED", Path(__file__).parents[3] / "shared"))
+SETS = ("gmd", "pop909", "freedoom")
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sets, unpacked, with songs of ours under ids that are held out and ids that are not."""
+    folder = tmp_path_factory.mktemp("sets")
+    for name in SETS:
+        for song in [*FREE[name], *some_held_out(name)]:
+            _write_song(name, folder / name, song)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def songs(data: Path) -> Library:
+    both = [library(data, data, share) for share in ("training", "validation")]
+    return Library(
+        *(sum((getattr(each, name) for each in both), ()) for name in ("pop909", "freedoom", "clips", "fills"))
+    )
+
+
+@pytest.fixture(scope="module")
+def studio(songs: Library, tmp_path_factory: pytest.TempPathFactory) -> Studio:
+    font = write_sf2(tmp_path_factory.mktemp("font") / "tiny.sf2")
+    return Studio(songs, (FontUse("tiny", font, band=True, kits=(0,), keys=(), instead=()),))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_scenes_are_made_from_songs_that_are_not_held_out(kind: str, songs: Library) -> None:
+    free = {song for each in FREE.values() for song in each}
+    for index in range(3):
+        scene = make_scene(songs, np.random.default_rng(index), kind=kind)
+        assert scene.song.removeprefix("pop909/").removeprefix("freedoom/") in free
+        notes = [note for part in scene.parts for note in part.notes]
+        assert notes
+        assert all(0 <= note.onset_s < SCENE_S + 0.1 and 1 <= note.velocity <= 127 for note in notes)
+        assert sum(part.is_drum for part in scene.parts) >= 1
+        assert len(scene.beats_s) == len(scene.positions) > 4
+        assert set(np.diff(scene.positions)) <= {1, 1 - scene.beats_per_bar}
+
+
+def test_training_and_validation_share_no_song(data: Path) -> None:
+    training, validation = (library(data, data, share) for share in ("training", "validation"))
+    for name in ("pop909", "freedoom", "clips", "fills"):
+        assert not set(getattr(training, name)) & set(getattr(validation, name))
+    with pytest.raises(ValueError, match="test"):
+        library(data, data, "test")
+
+
+@pytest.fixture(scope="module")
+def take(studio: Studio) -> Take:
+    return make_take(studio, seed=3, index=1, kind="band")
+
+
+def test_a_take_follows_from_seed_and_index(studio: Studio, take: Take) -> None:
+    again = make_take(studio, seed=3, index=1, kind="band")
+    np.testing.assert_array_equal(again.mix, take.mix)
+    assert again.hits == take.hits
+    other = make_take(studio, seed=3, index=2, kind="band")
+    assert other.hits != take.hits
+
+
+def test_stems_add_up_and_last_as_long_as_the_scene(take: Take) -> None:
+    n_samples = round(SCENE_S * SAMPLE_RATE)
+    assert set(take.stems) == set(STEMS)
+    for sound in (*take.stems.values(), take.mix):
+        assert sound.shape == (2, n_samples)
+        assert np.isfinite(sound).all()
+    np.testing.assert_allclose(take.dry, sum(take.stems.values()), atol=1e-6)
+    assert np.abs(take.mix).max() > 0.01
+
+
+def test_what_is_labelled_sounds(take: Take) -> None:
+    """Each stem that has notes sounds, and drums rise where a stroke is written."""
+    for stem in take.notes:
+        assert np.abs(take.stems[stem]).max() > 1e-3
+    level = np.abs(take.stems["drums"]).max(axis=0)
+    alone = [hit for hit in take.hits if not _near(hit, take.hits)][:20]
+    assert alone
+    for hit in alone:
+        at = round(hit.onset_s * SAMPLE_RATE)
+        before, after = level[max(at - 1500, 0) : max(at - 250, 1)].max(), level[at : at + 700].max()
+        assert after > before
+
+
+def _near(hit: NoteEvent, hits: tuple[NoteEvent, ...]) -> bool:
+    return any(other is not hit and -0.25 < hit.onset_s - other.onset_s < 0.25 for other in hits)
+
+
+def _click(gain: float = 0.5, length: int = 4410) -> NDArray[np.float32]:
+    tone = gain * np.exp(-np.arange(length) / 800) * np.cos(np.arange(length))
+    lead = np.zeros(round(kits._PREROLL_S * SAMPLE_RATE))
+    return np.tile(np.concatenate([lead, tone]).astype(np.float32), (2, 1))
+
+
+def _kit(strokes: Mapping[int, int]) -> Kit:
+    """A kit whose key k is a click that lasts so many samples."""
+    made = {key: ((100, _click(length=length)),) for key, length in strokes.items()}
+    return Kit("test", made, dict(CLASSES), {"high tom": "mid tom"}, 2.0)
+
+
+def hit(onset_s: float, pitch: int, velocity: int = 100) -> NoteEvent:
+    return NoteEvent(onset_s, 0.1, pitch, velocity)
+
+
+def test_strokes_lie_where_they_are_written() -> None:
+    kit = _kit({36: 4410})
+    played = drum_on(kit, [hit(0.0, 36), hit(0.5, 36), hit(1.2345, 36)], np.random.default_rng(0), duration_s=2.0)
+    level = np.abs(played.samples).max(axis=0)
+    for each in played.hits:
+        window = level[max(round((each.onset_s - 0.02) * SAMPLE_RATE), 0) :][:2000]
+        first = max(round((each.onset_s - 0.02) * SAMPLE_RATE), 0) + int(np.argmax(window > 0.3 * window.max()))
+        assert first / SAMPLE_RATE == pytest.approx(each.onset_s, abs=0.002)
+
+
+def test_a_kit_plays_what_it_lacks_on_what_it_has_and_says_so() -> None:
+    kit = _kit({36: 4410, 47: 4410, 70: 4410})
+    played = drum_on(kit, [hit(0.1, 50), hit(0.5, 49), hit(0.8, 70)], np.random.default_rng(0), duration_s=1.0)
+    assert [each.pitch for each in played.hits] == [CLASSES["mid tom"][0]]  # no crash; maracas are no class
+    assert np.abs(played.samples[:, round(0.8 * SAMPLE_RATE) :]).max() > 0.01, "but maracas sound"
+
+
+def test_a_closed_hat_damps_an_open_one() -> None:
+    kit = _kit({42: 100, 46: 44100})
+    ringing = drum_on(kit, [hit(0.1, 46)], np.random.default_rng(0), duration_s=1.0).samples
+    damped = drum_on(kit, [hit(0.1, 46), hit(0.13, 42)], np.random.default_rng(0), duration_s=1.0).samples
+    late = slice(round(0.17 * SAMPLE_RATE), None)
+    assert np.abs(damped[:, late]).max() == 0.0 < np.abs(ringing[:, late]).max()
+
+
+def test_kits_of_fonts_and_of_recordings(studio: Studio, tmp_path: Path) -> None:
+    kit = font_kit(studio.fonts[0], 0)
+    assert {36, 38, 42} <= set(kit.strokes)
+    loudness = [np.abs(stroke).max() for _, stroke in kit.strokes[38]]
+    assert loudness == sorted(loudness)
+    with pytest.raises(SoundfontError, match="no such recording"):
+        read_hits(tmp_path)
+
+
+@pytest.mark.shared
+def test_recorded_hits_of_the_data() -> None:
+    folder = SHARED / "data" / "samples" / "drum_hits"
+    if not folder.is_dir():
+        pytest.skip("the shared recordings are not here")
+    hits = read_hits(folder)
+    kit = recorded_kit(hits, np.random.default_rng(0))
+    assert {"kick", "snare", "closed hat", "crash"} <= set(kit.keys)
+    assert all(np.isfinite(stroke).all() for each in kit.strokes.values() for _, stroke in each)
+
+
+def test_fonts_that_are_unseen_are_never_trained_on(tmp_path: Path) -> None:
+    for name in ("FluidR3_GM.sf2", "sf_GMbank.sf2"):
+        write_sf2(tmp_path / name)
+    train, unseen = (find_fonts(use, folders=[tmp_path]) for use in ("train", "unseen"))
+    assert [font.name for font in train] == ["fluid-soundfont-gm"]
+    assert [font.name for font in unseen] == ["csound-gm"]
+    with pytest.raises(SoundfontError, match="fluid-soundfont-gm"):
+        find_fonts("train", folders=[tmp_path / "nothing"])
+
+
+def test_who_plays_is_who_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(players.fluidsynth, "library_version", _missing)
+    players.player_name.cache_clear()
+    assert players.player_name() == "tinysoundfont"
+    players.player_name.cache_clear()
+
+
+def _missing() -> str:
+    raise players.DependencyError("FluidSynth cannot be loaded")
+
+
+def test_treatments_and_media_move_no_onset() -> None:
+    click = np.zeros((2, SAMPLE_RATE), dtype=np.float32)
+    click[:, SAMPLE_RATE // 2 : SAMPLE_RATE // 2 + 300] = np.cos(np.arange(300))
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        sound = Medium(0.5, 40.0, 128, seed).of(drawn_treatment(rng, level_db=0.0).of(click))
+        level = np.abs(sound).max(axis=0)
+        first = int(np.argmax(level > 0.3 * level.max()))
+        assert sound.shape == click.shape
+        assert first == pytest.approx(SAMPLE_RATE // 2, abs=0.003 * SAMPLE_RATE)
+    silent = np.zeros((2, 1000), dtype=np.float32)
+    assert not drawn_treatment(np.random.default_rng(0), level_db=0.0).of(silent).any()
+
+
+def test_the_command_says_what_is_missing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert audio.main(["--data", str(tmp_path), "--cache", str(tmp_path), "--takes", "1"]) != 0
+    assert ".tar.xz: no such archive" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_takes_are_made_once_and_by_several_processes_alike(studio: Studio, tmp_path: Path) -> None:
+    alone = list(prepared(studio, tmp_path / "one", seed=5, count=2, n_bands=8))
+    together = list(prepared(studio, tmp_path / "two", seed=5, count=2, n_bands=8, jobs=2))
+    for one, two in zip(alone, together, strict=True):
+        np.testing.assert_array_equal(one.mix, two.mix)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("rearrange.training.drums.make_take", None)  # nothing is made again
+        assert len(list(prepared(studio, tmp_path / "two", seed=5, count=2, n_bands=8))) == 2
