@@ -31,6 +31,7 @@ _DECLARED = (
     ),
     # the genre
     Column("genre", "genre", "higher", 3, "the judge's probability of the target genre"),
+    Column("people", "people", "neither", 3, "what the judge says of people's own playing of that genre, unseen"),
     Column("genre_hit", "named", "higher", 3, "how often the judge names the target genre first"),
     Column("rhythm", "rhythm alone", "higher", 3, "the judge's probability from drums and onsets alone"),
     Column("style_fit", "style fit", "higher", 3, "cosine of style histograms against independent references"),

@@ -16,6 +16,7 @@ from pathlib import Path
 from rearrange import __version__
 from rearrange.audio import replacing
 from rearrange.errors import UsageError
+from rearrange.evaluation.judge import load_judge
 from rearrange.evaluation.layout import markdown, plain
 from rearrange.evaluation.page import page
 from rearrange.evaluation.plan import Scope, plan
@@ -88,7 +89,7 @@ def evaluate_all(
         **({"left out": "; ".join(missing)} if missing else {}),
         **({"failed": str(len(outcome.failures))} if outcome.failures else {}),
     }
-    return Result(tables_of(outcome.rows), about, outcome.failures)
+    return Result(tables_of(outcome.rows, weak=load_judge().weak), about, outcome.failures)
 
 
 def _songs(rows: Sequence[object]) -> str:

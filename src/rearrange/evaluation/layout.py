@@ -7,7 +7,7 @@ cell is a dash; the reasons stand below the table, each once.
 from collections.abc import Sequence
 
 from rearrange.evaluation.columns import Column
-from rearrange.evaluation.tables import Cell, Table
+from rearrange.evaluation.tables import WEAK, Cell, Table
 
 __all__ = ["figure", "markdown", "plain", "reasons_of", "terminal"]
 
@@ -37,6 +37,8 @@ def reasons_of(table: Table) -> tuple[str, ...]:
     for reason, where in places.items():
         shown = ", ".join(where[:4]) + (f" and {len(where) - 4} more" if len(where) > 4 else "")
         lines.append(f"{VOID} {reason}: {shown}")
+    if any(row.label.endswith(WEAK) for row in table.rows):
+        lines.append("* of this genre the judge has heard too few players to be sure")
     return tuple(lines)
 
 

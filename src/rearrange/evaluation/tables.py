@@ -6,7 +6,7 @@ reason that was given most often.
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,10 +15,11 @@ from rearrange.evaluation.columns import Column, column
 from rearrange.evaluation.rows import Row
 from rearrange.evaluation.statistics import bootstrap_interval
 
-__all__ = ["SPECS", "Cell", "Spec", "Table", "TableRow", "tables_of"]
+__all__ = ["SPECS", "WEAK", "Cell", "Spec", "Table", "TableRow", "tables_of"]
 
 _SEED = 0  # of the bootstrap: the same rows give the same intervals
 ALL = "all"
+WEAK = " *"
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,7 @@ class Spec:
 
 _SONG = ("content", "melody", "chords", "sevenths", "key")
 _GENRE = ("genre", "genre_hit", "rhythm", "style_fit")
+_OF_GENRE = ("genre", "people", "genre_hit", "rhythm", "style_fit")
 _VARIETY = ("distinct", "groove", "micro_timing_ms", "velocity_spread")
 _SEPARATION = ("sdr_drums", "sdr_bass", "sdr_other", "sdr_vocals")
 _NOTES = ("notes_all", "notes_all_offset", "notes_vocals", "notes_bass", "notes_other")
@@ -119,7 +121,7 @@ SPECS: tuple[Spec, ...] = (
             Spec(f"systems-{name}", "songs", name, f"Systems, {title}", "system", _SONG + _GENRE),
             Spec(f"variety-{name}", "songs", name, f"Variety and groove, {title}", "system", _VARIETY),
             Spec(
-                f"genres-{name}", "songs", name, f"Every genre, {title}", "genre", _SONG + _GENRE + _VARIETY,
+                f"genres-{name}", "songs", name, f"Every genre, {title}", "genre", _SONG + _OF_GENRE + _VARIETY,
                 OURS, with_all=True,
             ),
             Spec(
@@ -134,7 +136,7 @@ SPECS: tuple[Spec, ...] = (
     ),
     Spec(
         "genres-recordings", "songs", "recordings", "Every genre, from real recordings", "genre",
-        ("content_audio", *_GENRE, *_VARIETY), OURS, with_all=True,
+        ("content_audio", *_OF_GENRE, *_VARIETY), OURS, with_all=True,
     ),
     Spec(
         "songs-recordings", "songs", "recordings", "Every recording", "song",
@@ -166,9 +168,16 @@ SPECS: tuple[Spec, ...] = (
 )  # fmt: skip
 
 
-def tables_of(rows: Sequence[Row], specs: Sequence[Spec] = SPECS) -> tuple[Table, ...]:
-    """The tables for which there are rows with a figure, or with a reason why there is none."""
-    made = (_table([row for row in rows if _belongs(row, spec)], spec) for spec in specs)
+def tables_of(
+    rows: Sequence[Row], specs: Sequence[Spec] = SPECS, *, weak: Collection[str] = ()
+) -> tuple[Table, ...]:
+    """The tables for which there are rows with a figure, or with a reason why there is none.
+
+    Parameters
+    ----------
+    weak : genres that the judge can hardly tell, which get a mark
+    """
+    made = (_table([row for row in rows if _belongs(row, spec)], spec, weak) for spec in specs)
     return tuple(table for table in made if table is not None)
 
 
@@ -177,7 +186,7 @@ def _belongs(row: Row, spec: Spec) -> bool:
     return of_set and (not spec.systems or row.system in spec.systems) and spec.keep(row)
 
 
-def _table(rows: Sequence[Row], spec: Spec) -> Table | None:
+def _table(rows: Sequence[Row], spec: Spec, weak: Collection[str]) -> Table | None:
     columns = [name for name in spec.columns if any(name in row.measures for row in rows)]
     rows = [row for row in rows if any(name in row.measures for name in columns)]
     if not rows:
@@ -187,7 +196,14 @@ def _table(rows: Sequence[Row], spec: Spec) -> Table | None:
     labels = list(dict.fromkeys(getattr(row, spec.by) for row in rows))
     if spec.by == "genre":
         labels.sort()
-    lines = [(label or "none", [row for row in rows if getattr(row, spec.by) == label]) for label in labels]
+    marked = weak if spec.by == "genre" and "genre" in columns else ()
+    lines = [
+        (
+            (label or "none") + (WEAK if label in marked else ""),
+            [row for row in rows if getattr(row, spec.by) == label],
+        )
+        for label in labels
+    ]
     if spec.with_all and len(labels) > 1:
         lines.append((ALL, list(rows)))
     return Table(

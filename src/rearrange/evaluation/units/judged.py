@@ -120,10 +120,17 @@ def genre_measures(judge: Judge, arrangement: Arrangement, genre: str) -> Mappin
     rhythm = judge.verdict(arrangement.tracks, arrangement.timeline, rhythm_only=True)
     return {
         "genre": measured(judge.probability, verdict, genre),
+        "people": measured(_of_people, judge, genre),
         "genre_hit": measured(judge.accuracy_hit, verdict, genre),
         "rhythm": measured(judge.probability, rhythm, genre),
         "style_fit": measured(judge.style_fit, arrangement.tracks, arrangement.timeline, genre),
     }
+
+
+def _of_people(judge: Judge, genre: str) -> float:
+    if genre not in judge.people:
+        raise NotMeasurable("no independent reference")
+    return judge.people[genre]
 
 
 def variety_measures(arrangement: Arrangement) -> Mapping[str, Measure]:
