@@ -9,7 +9,8 @@ import pytest
 from numpy.typing import NDArray
 
 from rearrange.errors import SoundfontError
-from rearrange.models.drums import CLASSES, SAMPLE_RATE
+from rearrange.models.drums import CLASSES
+from rearrange.models.mel import SAMPLE_RATE
 from rearrange.score import NoteEvent
 from rearrange.training import audio, kits, players
 from rearrange.training.audio import STEMS, Studio, Take, make_take

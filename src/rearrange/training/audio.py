@@ -29,7 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rearrange.errors import RearrangeError
-from rearrange.models.drums import SAMPLE_RATE
+from rearrange.models.mel import SAMPLE_RATE
 from rearrange.score import Note, NoteEvent, Part, Role, Timeline, Track, sorted_notes
 from rearrange.training.desk import drawn_medium, drawn_treatment
 from rearrange.training.fonts import FontUse, HitKit, find_fonts, read_hits

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from rearrange.audio import Audio
 from rearrange.evaluation.conditions import add_noise, through_mp3
 from rearrange.mixtable import Compressor, EqBand, Reverb, RoleMix
-from rearrange.models.drums import SAMPLE_RATE
+from rearrange.models.mel import SAMPLE_RATE
 from rearrange.synth.effects import TRACK_LUFS, hiss, strip
 from rearrange.synth.filters import FilterGraph
 from rearrange.synth.space import reverb_response

@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from rearrange.models.drums import CLASSES, FRAME_RATE_HZ, class_of_pitch, mel_frames, normalised
+from rearrange.models.drums import CLASSES, class_of_pitch
+from rearrange.models.mel import FRAME_RATE_HZ, mel_frames, normalised
 from rearrange.score import NoteEvent
 from rearrange.training.audio import Take
 

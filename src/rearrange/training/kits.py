@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rearrange.audio import read_audio, resample
-from rearrange.models.drums import CLASSES, SAMPLE_RATE, class_of_pitch
+from rearrange.models.drums import CLASSES, class_of_pitch
+from rearrange.models.mel import SAMPLE_RATE
 from rearrange.score import Note, NoteEvent, Role, Timeline, Track
 from rearrange.training.fonts import FontUse, HitKit
 from rearrange.training.players import play_track

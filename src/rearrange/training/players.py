@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rearrange.errors import DependencyError
-from rearrange.models.drums import SAMPLE_RATE
+from rearrange.models.mel import SAMPLE_RATE
 from rearrange.score import Note, Role, Timeline, Track
 from rearrange.synth import fluidsynth, tinysoundfont
 

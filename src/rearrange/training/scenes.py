@@ -13,7 +13,6 @@ Groove's own validation clips, are never shown for training: what is tuned is tu
 Sources: J. Gillick et al., ICML 2019 (Groove MIDI); Z. Wang et al., ISMIR 2020 (POP909); freedoom.github.io.
 """
 
-import csv
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -28,9 +27,9 @@ from rearrange.errors import RearrangeError, UsageError
 from rearrange.evaluation.corpora import training_songs, unpacked
 from rearrange.evaluation.songs import SongRef, SymbolicSong, load_song, score_of
 from rearrange.genre import genre_names, load_genre
-from rearrange.midi import read_midi
 from rearrange.score import NoteEvent, Part, Performance, Role, Timeline
 from rearrange.stages.arrange import ArrangeSettings, arrange
+from rearrange.training.clips import Clip, clips_of, drumming, repeated
 
 __all__ = ["KINDS", "SCENE_S", "Library", "Scene", "library", "make_scene"]
 
@@ -41,9 +40,6 @@ VALIDATION_FOLDS = 12
 # Kinds and how often each is drawn; human drumming first, because its timing is what drums are learnt from.
 KINDS: Mapping[str, float] = {"groove": 0.35, "band": 0.3, "patterns": 0.2, "freedoom": 0.15}
 
-_ROLAND_TO_GM = {22: 42, 26: 46, 58: 43}  # edges of the hi-hat, rim of the floor tom
-_FELT_QUARTERS = {"4-4": (4, 1.0), "3-4": (3, 1.0), "6-8": (2, 1.5), "2-4": (2, 1.0)}
-_SHORTEST_CLIP_S = 12.0
 _TEMPO_RATIO = (0.85, 1.18)  # beyond, drumming sounds like another tempo's
 _TRANSPOSITION = 5  # semitones either way
 _LIKE_TEMPO = 0.2  # in natural logarithms: a clip for a song
@@ -78,16 +74,6 @@ class Scene:
 
 
 @dataclass(frozen=True)
-class Clip:
-    """A clip of Groove MIDI and what its table says of it."""
-
-    song: SongRef
-    tempo_bpm: float
-    beats_per_bar: int
-    felt_quarters: float
-
-
-@dataclass(frozen=True)
 class Library:
     """The songs of one share that scenes are made from."""
 
@@ -119,21 +105,8 @@ def library(data: Path, folder: Path, share: str = "training") -> Library:
         songs = training_songs(corpus, unpacked(data, corpus, folder))
         return tuple(song for song in songs if _is_validation(song) is wanted)
 
-    root = unpacked(data, "gmd", folder)
-    with (root / "info.csv").open(encoding="utf-8") as file:
-        rows = {root / row["midi_filename"]: row for row in csv.DictReader(file)}
-    clips, fills = [], []
-    for song in training_songs("gmd", root):
-        row = rows.get(song.path)
-        if row is None or row["time_signature"] not in _FELT_QUARTERS:
-            continue
-        if (row.get("split") == "validation") is wanted:
-            clip = Clip(song, float(row["bpm"]), *_FELT_QUARTERS[row["time_signature"]])
-            if row["beat_type"] == "fill":
-                fills.append(clip)
-            elif float(row["duration"]) >= _SHORTEST_CLIP_S:
-                clips.append(clip)
-    return Library(of("pop909"), of("freedoom"), tuple(clips), tuple(fills))
+    clips, fills = clips_of(unpacked(data, "gmd", folder), validation=wanted)
+    return Library(of("pop909"), of("freedoom"), clips, fills)
 
 
 def _is_validation(song: SongRef) -> bool:
@@ -162,16 +135,6 @@ def _drawn(songs: Sequence[SongRef], rng: np.random.Generator) -> SongRef:
     return songs[int(rng.integers(len(songs)))]
 
 
-@lru_cache(maxsize=512)
-def _drumming(clip: Clip) -> tuple[NoteEvent, ...]:
-    """A clip of Groove MIDI, its pitches those of General MIDI."""
-    return tuple(
-        replace(note, pitch=_ROLAND_TO_GM.get(note.pitch, note.pitch))
-        for part in read_midi(clip.song.path).performance.parts
-        for note in part.notes
-    )
-
-
 @lru_cache(maxsize=64)
 def _loaded(song: SongRef) -> SymbolicSong | None:
     try:
@@ -184,7 +147,7 @@ def _groove(songs: Library, rng: np.random.Generator) -> Scene | None:
     if not songs.clips:
         raise UsageError("the library has no song for this kind of scene")
     clip = songs.clips[int(rng.integers(len(songs.clips)))]
-    hits = _drumming(clip)
+    hits = drumming(clip)
     if not hits:
         return None
     period_s = 60.0 / clip.tempo_bpm * clip.felt_quarters
@@ -193,7 +156,7 @@ def _groove(songs: Library, rng: np.random.Generator) -> Scene | None:
     start_s = rng.uniform(0.0, max(hits[-1].onset_s - SCENE_S, 0.0))
     if rng.random() < _FILLED_SHARE:
         timeline = Timeline.constant(clip.tempo_bpm, end_beat=start_s * clip.tempo_bpm / 60.0 + 64.0)
-        drums = replace(drums, notes=_repeated(clip, timeline, songs.fills, rng))
+        drums = replace(drums, notes=repeated(clip, timeline, songs.fills, rng))
     whole = Scene(
         kind="groove",
         song=clip.song.id,
@@ -218,7 +181,7 @@ def _band(songs: Library, rng: np.random.Generator) -> Scene | None:
     ]
     if not like:
         return None
-    drums = _repeated(like[int(rng.integers(len(like)))], song.timeline, songs.fills, rng)
+    drums = repeated(like[int(rng.integers(len(like)))], song.timeline, songs.fills, rng)
     parts = [Part("drums", drums, is_drum=True, role=Role.DRUMS)]
     if rng.random() < _BASS_SHARE:
         parts.append(Part("bass", _bass(drums, song), role=Role.BASS, program=33))
@@ -226,34 +189,6 @@ def _band(songs: Library, rng: np.random.Generator) -> Scene | None:
         role = Role.MELODY if part.name == "MELODY" else Role.COUNTER if part.name == "BRIDGE" else Role.CHORDS
         parts.append(replace(part, role=role))
     return _excerpt(_with_beats("band", song, parts), rng, timing_s=_TIMING_S["human"])
-
-
-def _repeated(
-    clip: Clip, timeline: Timeline, fills: Sequence[Clip], rng: np.random.Generator
-) -> tuple[NoteEvent, ...]:
-    """Whole bars of a clip over and over, on the beats of a song; every few bars one gives way to a fill."""
-    n_beats = clip.beats_per_bar * clip.felt_quarters
-    hits = [(hit.onset_s * clip.tempo_bpm / 60.0, hit) for hit in _drumming(clip)]
-    length = max(int(max((beat for beat, _ in hits), default=0.0) / n_beats), 1) * n_beats
-    like = [
-        fill
-        for fill in fills
-        if (fill.beats_per_bar, fill.felt_quarters) == (clip.beats_per_bar, clip.felt_quarters)
-    ]
-    every = int(rng.choice((2, 4, 8)))
-    out: list[NoteEvent] = []
-    for bar in range(int(timeline.end_beat / n_beats) + 1):
-        start = bar * n_beats % length
-        played, source = hits, start
-        if like and bar % every == every - 1:
-            fill = like[int(rng.integers(len(like)))]
-            played, source = [(hit.onset_s * fill.tempo_bpm / 60.0, hit) for hit in _drumming(fill)], 0.0
-        out += [
-            replace(hit, onset_s=float(timeline.seconds(bar * n_beats + beat - source)), duration_s=0.1)
-            for beat, hit in played
-            if source <= beat < source + n_beats
-        ]
-    return tuple(sorted(out, key=lambda hit: (hit.onset_s, hit.pitch)))
 
 
 def _bass(drums: Sequence[NoteEvent], song: SymbolicSong) -> tuple[NoteEvent, ...]:
