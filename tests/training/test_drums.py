@@ -1,5 +1,6 @@
 """Training of the drum network: that a step is a step, a stopped run goes on, and thresholds are chosen well."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,9 +27,9 @@ def drum_take(seed: int, *, n_frames: int = 300) -> DrumTake:
     others = np.full_like(power, 1e-5)
     drums, mix = (np.log10(each).astype(np.float16) for each in (power, power + others))
     velocities = np.full(len(classes), 0.7, dtype=np.float32)
-    return DrumTake(
-        drums, np.log10(others).astype(np.float16), mix, np.array(onsets_s), np.array(classes), velocities
-    )
+    beside = np.log10(others).astype(np.float16)
+    songs = np.array([f"song {seed}"])
+    return DrumTake(drums, beside, mix, np.array(onsets_s), np.array(classes), velocities, songs)
 
 
 def test_takes_are_read_as_they_were_written(tmp_path: Path) -> None:
@@ -96,14 +97,8 @@ def test_no_takes_and_no_strokes(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no takes"):
         train([], CONFIG, RECIPE, folder=tmp_path)
     silent = drum_take(0)
-    empty = DrumTake(
-        silent.others,
-        silent.others,
-        silent.others,
-        np.zeros(0),
-        np.zeros(0, dtype=np.int64),
-        np.zeros(0, np.float32),
-    )
+    empty = replace(silent, drums=silent.others, mix=silent.others, onsets_s=np.zeros(0), classes=np.zeros(0, int))
+    empty = replace(empty, velocities=np.zeros(0, np.float32))
     assert not drawn_crop([empty], np.random.default_rng(0), n_frames=50).targets.any()
     untrained = DrumsNetwork(CONFIG, build(CONFIG).eval())
     assert scores_of(untrained, [empty], "mix") == {}

@@ -188,7 +188,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         started_s = time.process_time()
         for index in range(options.takes):
             take = make_take(studio, seed=options.seed, index=index)
-            print(f"{index:4d} {take.scene.kind:9} {take.kit:28} {len(take.hits):4d} hits  {take.scene.song}")
+            print(f"{index:4d} {take.scene.kind:9} {take.kit:28} {len(take.hits):4d} hits  {take.scene.songs[0]}")
             if options.listen is not None:
                 options.listen.mkdir(parents=True, exist_ok=True)
                 samples = take.mix * np.float32(0.7 / max(float(np.abs(take.mix).max()), 1e-6))

@@ -42,6 +42,7 @@ class DrumTake:
     ----------
     drums, others, mix : float16 (n_frames, n_bands); `others` is all but the drums, as the mix has it
     onsets_s, classes, velocities : (n_hits,)
+    songs : what it was made from, by corpus and id
     """
 
     drums: NDArray[np.float16]
@@ -50,6 +51,7 @@ class DrumTake:
     onsets_s: NDArray[np.float64]
     classes: NDArray[np.int64]
     velocities: Floats
+    songs: NDArray[np.str_]
 
     def hits(self) -> tuple[NoteEvent, ...]:
         """The strokes, as `models.drums` writes them."""
@@ -89,6 +91,7 @@ def drum_take(take: Take, n_bands: int) -> DrumTake:
         np.array([hit.onset_s for hit, _ in known], dtype=np.float64),
         np.array([drum for _, drum in known], dtype=np.int64),
         np.array([hit.velocity / 127 for hit, _ in known], dtype=np.float32),
+        np.array(take.scene.songs),
     )
 
 

@@ -68,7 +68,9 @@ def prepared(
     """
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"{seed}-{index:05d}-{n_bands}.npz" for index in range(count)]
-    missing = [index for index, path in enumerate(paths) if not path.is_file()]
+    missing = [index for index, path in enumerate(paths) if not _is_good(path, studio)]
+    for index in missing:
+        paths[index].unlink(missing_ok=True)
     if jobs > 1 and len(missing) > 1:
         with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
             made = [pool.submit(_make, studio, paths[index], seed, index, n_bands) for index in missing]
@@ -78,6 +80,11 @@ def prepared(
         if not path.is_file():
             _make(studio, path, seed, index, n_bands)
         yield read_take(path)
+
+
+def _is_good(path: Path, studio: Studio) -> bool:
+    """Whether a take is there, and of songs that may still be used: a song can be held out later."""
+    return path.is_file() and studio.songs.names.issuperset(read_take(path).songs.tolist())
 
 
 def _make(studio: Studio, path: Path, seed: int, index: int, n_bands: int) -> None:

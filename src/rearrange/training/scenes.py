@@ -16,7 +16,7 @@ Sources: J. Gillick et al., ICML 2019 (Groove MIDI); Z. Wang et al., ISMIR 2020 
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +29,7 @@ from rearrange.evaluation.songs import SongRef, SymbolicSong, load_song, score_o
 from rearrange.genre import genre_names, load_genre
 from rearrange.score import NoteEvent, Part, Performance, Role, Timeline
 from rearrange.stages.arrange import ArrangeSettings, arrange
-from rearrange.training.clips import Clip, clips_of, drumming, repeated
+from rearrange.training.clips import Clip, clips_of, drawn, drumming, fills_for, name_of, repeated
 
 __all__ = ["KINDS", "SCENE_S", "Library", "Scene", "library", "make_scene"]
 
@@ -56,13 +56,13 @@ class Scene:
 
     Parameters
     ----------
-    song : what it was made from, for the record
+    songs : what it was made from, by corpus and id
     parts : with role, program and notes; at most one of drums
     beats_s, positions : (n_beats,) felt beats, and each one's place in its bar, 0 for a downbeat
     """
 
     kind: str
-    song: str
+    songs: tuple[str, ...]
     parts: tuple[Part, ...]
     beats_s: Floats
     positions: NDArray[np.int64]
@@ -81,6 +81,12 @@ class Library:
     freedoom: tuple[SongRef, ...]
     clips: tuple[Clip, ...]
     fills: tuple[Clip, ...]
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """Of all its songs, by corpus and id."""
+        songs = {name_of(song) for song in (*self.pop909, *self.freedoom)}
+        return frozenset(songs | {clip.name for clip in (*self.clips, *self.fills)})
 
 
 def library(data: Path, folder: Path, share: str = "training") -> Library:
@@ -129,12 +135,6 @@ def make_scene(songs: Library, rng: np.random.Generator, *, kind: str | None = N
     raise UsageError(f"no song of the library makes a scene of kind {kind}")
 
 
-def _drawn(songs: Sequence[SongRef], rng: np.random.Generator) -> SongRef:
-    if not songs:
-        raise UsageError("the library has no song for this kind of scene")
-    return songs[int(rng.integers(len(songs)))]
-
-
 @lru_cache(maxsize=64)
 def _loaded(song: SongRef) -> SymbolicSong | None:
     try:
@@ -144,9 +144,7 @@ def _loaded(song: SongRef) -> SymbolicSong | None:
 
 
 def _groove(songs: Library, rng: np.random.Generator) -> Scene | None:
-    if not songs.clips:
-        raise UsageError("the library has no song for this kind of scene")
-    clip = songs.clips[int(rng.integers(len(songs.clips)))]
+    clip = drawn(songs.clips, lambda each: each.name, rng)
     hits = drumming(clip)
     if not hits:
         return None
@@ -154,12 +152,14 @@ def _groove(songs: Library, rng: np.random.Generator) -> Scene | None:
     beats = np.arange(int(hits[-1].onset_s / period_s) + 2)
     drums = Part("drums", hits, is_drum=True, role=Role.DRUMS)
     start_s = rng.uniform(0.0, max(hits[-1].onset_s - SCENE_S, 0.0))
+    fills: tuple[Clip, ...] = ()
     if rng.random() < _FILLED_SHARE:
         timeline = Timeline.constant(clip.tempo_bpm, end_beat=start_s * clip.tempo_bpm / 60.0 + 64.0)
-        drums = replace(drums, notes=repeated(clip, timeline, songs.fills, rng))
+        fills = fills_for(clip, songs.fills, rng)
+        drums = replace(drums, notes=repeated(clip, timeline, fills, rng))
     whole = Scene(
         kind="groove",
-        song=clip.song.id,
+        songs=_names(clip, *fills),
         parts=(drums,),
         beats_s=np.asarray(beats * period_s, dtype=np.float64),
         positions=beats % clip.beats_per_bar,
@@ -169,7 +169,7 @@ def _groove(songs: Library, rng: np.random.Generator) -> Scene | None:
 
 
 def _band(songs: Library, rng: np.random.Generator) -> Scene | None:
-    song = _loaded(_drawn(songs.pop909, rng))
+    song = _loaded(drawn(songs.pop909, name_of, rng))
     if song is None or song.chords is None:
         return None
     tempo_bpm = song.timeline.mean_tempo_bpm
@@ -181,14 +181,22 @@ def _band(songs: Library, rng: np.random.Generator) -> Scene | None:
     ]
     if not like:
         return None
-    drums = repeated(like[int(rng.integers(len(like)))], song.timeline, songs.fills, rng)
+    clip = drawn(like, lambda each: each.name, rng)
+    fills = fills_for(clip, songs.fills, rng)
+    drums = repeated(clip, song.timeline, fills, rng)
     parts = [Part("drums", drums, is_drum=True, role=Role.DRUMS)]
     if rng.random() < _BASS_SHARE:
         parts.append(Part("bass", _bass(drums, song), role=Role.BASS, program=33))
     for part in song.performance.parts:
         role = Role.MELODY if part.name == "MELODY" else Role.COUNTER if part.name == "BRIDGE" else Role.CHORDS
         parts.append(replace(part, role=role))
-    return _excerpt(_with_beats("band", song, parts), rng, timing_s=_TIMING_S["human"])
+    whole = _with_beats("band", song, parts)
+    whole = replace(whole, songs=(*whole.songs, *_names(clip, *fills)))
+    return _excerpt(whole, rng, timing_s=_TIMING_S["human"])
+
+
+def _names(*clips: Clip) -> tuple[str, ...]:
+    return tuple(clip.name for clip in clips)
 
 
 def _bass(drums: Sequence[NoteEvent], song: SymbolicSong) -> tuple[NoteEvent, ...]:
@@ -213,7 +221,7 @@ def _bass(drums: Sequence[NoteEvent], song: SymbolicSong) -> tuple[NoteEvent, ..
 
 
 def _freedoom(songs: Library, rng: np.random.Generator) -> Scene | None:
-    song = _loaded(_drawn(songs.freedoom, rng))
+    song = _loaded(drawn(songs.freedoom, name_of, rng))
     if song is None or len({str(metre) for _, metre in song.timeline.metres}) != 1:
         return None
     bass = next((each for each in assign_roles(song.performance) if each.role is Role.BASS), None)
@@ -226,7 +234,7 @@ def _freedoom(songs: Library, rng: np.random.Generator) -> Scene | None:
 
 
 def _patterned(songs: Library, rng: np.random.Generator) -> Scene | None:
-    song = _drawn(songs.pop909, rng)
+    song = drawn(songs.pop909, name_of, rng)
     genre = str(rng.choice(list(genre_names())))
     seed = int(rng.integers(1 << 16))
     try:
@@ -263,7 +271,7 @@ def _with_beats(kind: str, song: SymbolicSong, parts: Sequence[Part]) -> Scene:
     for i in range(1, len(beats)):
         positions[i] = 0 if float(beats[i]) in starts else positions[i - 1] + 1
     name = f"{song.corpus}/{song.id}"
-    return Scene(kind, name, tuple(parts), song.timeline.seconds(beats), positions, n_beats)
+    return Scene(kind, (name,), tuple(parts), song.timeline.seconds(beats), positions, n_beats)
 
 
 def _excerpt(
