@@ -2,7 +2,11 @@
 
 It is made after the mix, and again whenever the song, the notes on either side, a track, the mix, a record of
 another stage (which the recipe quotes) or the page's own code has changed; so it never shows anything but what
-lies beside it. Sides and tracks are coded by two threads, out of the interpreter's lock.
+lies beside it. `rearrange mix` makes it again where there is one; `arrange` or `render` alone leave it and the mix,
+which belong together, as they are; a conversion without a page takes away one that shows another mix.
+
+Sides and tracks are coded by two threads, out of the interpreter's lock: 0.032 to 0.037 s of processor time per
+second of song with five to seven tracks, half of it the tracks'; 0.7 GB of memory for a song of an hour.
 
 A song given as MIDI has no sound of its own: side A is then its parts as they stand in the file, played with the
 font of the result, so that both can be compared by ear.
