@@ -10,6 +10,7 @@ from pathlib import Path
 
 from rearrange.errors import RearrangeError
 from rearrange.evaluation.bands import band_specs
+from rearrange.evaluation.judge import load_judge
 from rearrange.evaluation.recordings import recordings
 from rearrange.evaluation.run import Unit
 from rearrange.evaluation.songs import SongRef, oracle_songs
@@ -134,7 +135,8 @@ def _recordings(data: Path, _folder: Path, scope: Scope) -> list[Unit]:
 def _sound(data: Path, _folder: Path, scope: Scope) -> list[Unit]:
     names = _music(data, scope)
     seconds = _QUICK_SOUND_S if scope.quick else _SOUND_S
-    few = scope.genres[:: max(len(scope.genres) // _SYSTEM_GENRES, 1)][: 1 if scope.quick else _SYSTEM_GENRES]
+    judged = [genre for genre in scope.genres if genre in load_judge().references] or scope.genres
+    few = judged[:: max(len(judged) // _SYSTEM_GENRES, 1)][: 1 if scope.quick else _SYSTEM_GENRES]
     chosen = names[: 1 if scope.quick else None]
     units = [
         Unit(
