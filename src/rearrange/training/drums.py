@@ -34,10 +34,10 @@ from rearrange.training.scenes import library
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Recipe", "main", "prepared", "scores_of", "train", "tuned"]
+__all__ = ["TUNING_SEED", "UNSEEN_SEED", "Recipe", "main", "prepared", "scores_of", "train", "tuned"]
 
 CHECKPOINT_S = 120.0
-_TUNING_SEED, _UNSEEN_SEED = 1_000_001, 1_000_002  # of takes that are never trained on
+TUNING_SEED, UNSEEN_SEED = 1_000_001, 1_000_002  # of takes that are never trained on
 _THRESHOLDS = np.arange(0.15, 0.75, 0.05)
 _MERGED = {"kick": ("kick",), "snare": ("snare",), "hat": ("closed hat", "open hat")}
 
@@ -277,8 +277,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             )
 
         held_out = {
-            "tuning": list(made(tuning, _TUNING_SEED, options.held_out)),
-            "unseen font": list(made(unseen, _UNSEEN_SEED, options.held_out)),
+            "tuning": list(made(tuning, TUNING_SEED, options.held_out)),
+            "unseen font": list(made(unseen, UNSEEN_SEED, options.held_out)),
         }
         if options.prepare_only:
             print(f"{sum(1 for _ in made(ours, options.seed, options.takes))} takes are there")
