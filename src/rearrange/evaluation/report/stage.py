@@ -2,7 +2,7 @@
 
 It is made after the mix, and again whenever the song, the notes on either side, a track, the mix, a record of
 another stage (which the recipe quotes) or the page's own code has changed; so it never shows anything but what
-lies beside it. `rearrange mix` makes it again where there is one; `arrange` or `render` alone leave it and the mix,
+lies beside it. `rearrange mix` makes it again where there is one; `arrange` or `render` alone leave page and mix,
 which belong together, as they are; a conversion without a page takes away one that shows another mix.
 
 Sides and tracks are coded by two threads, out of the interpreter's lock: 0.032 to 0.037 s of processor time per
