@@ -124,6 +124,8 @@ def test_genres_are_found_by_name_or_path(tmp_path: Path) -> None:
     assert load_genre(load_genre("jazz").path).styles == load_genre("jazz").styles
     with pytest.raises(GenreError, match=r"there is no genre 'polka' \(known: ambient, .* or give a .toml file\)"):
         load_genre("polka")
+    with pytest.raises(GenreError, match=r"there is no genre 'Jaz' \(did you mean jazz\? known: "):
+        load_genre("Jaz")
     with pytest.raises(GenreError, match=r"none\.toml: cannot be read"):
         load_genre(tmp_path / "none.toml")
 

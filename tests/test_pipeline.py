@@ -19,7 +19,7 @@ from rearrange.genre import load_genre
 from rearrange.midi import write_arrangement
 from rearrange.pipeline.choices import settings_for
 from rearrange.pipeline.engine import Stage, run
-from rearrange.pipeline.song import Song, open_song, song_kind, the_arrangement
+from rearrange.pipeline.song import Song, genre_reference, open_song, song_kind, the_arrangement
 from rearrange.pipeline.stages import STAGES, stages_between
 from rearrange.progress import Progress, silent
 from rearrange.score import Arrangement, Note, Role, Track
@@ -309,3 +309,11 @@ def test_stage_names_are_checked() -> None:
         stages_between("mix", "arrange")
     with pytest.raises(UsageError, match="no stage"):
         stages_between("mix", "polish")
+
+
+def test_a_genre_of_the_users_own_is_found_by_its_file_whatever_its_name(tmp_path: Path) -> None:
+    packaged = load_genre("jazz")
+    own = tmp_path / "jazz.toml"
+    own.write_bytes(packaged.path.read_bytes())
+    assert genre_reference(packaged) == "jazz"
+    assert genre_reference(load_genre(own)) == str(own)

@@ -7,6 +7,7 @@ file, line and key.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -62,6 +63,9 @@ REHARMONISATIONS = (
 )
 ORNAMENTS = ("grace", "turn", "neighbour", "slide", "trill", "repeat")
 DOUBLES = ("none", "octave", "third", "sixth")
+
+
+_NEAR = 0.7  # of difflib's likeness: a slip of the finger, no other word
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +133,11 @@ def load_genre(name_or_path: str | Path) -> Genre:
     if text.lower().endswith(".toml"):
         return _read_genre(Path(text))
     if text not in genre_names():
-        raise GenreError(f"there is no genre {text!r}", f"known: {', '.join(genre_names())}; or give a .toml file")
+        near = get_close_matches(text.lower(), genre_names(), n=1, cutoff=_NEAR)
+        meant = f"did you mean {near[0]}? " if near else ""
+        raise GenreError(
+            f"there is no genre {text!r}", f"{meant}known: {', '.join(genre_names())}; or give a .toml file"
+        )
     return _load_packaged(text)
 
 

@@ -23,6 +23,7 @@ from rearrange.evaluation.plan import Scope, plan
 from rearrange.evaluation.run import Failure, code_fingerprint, run_units
 from rearrange.evaluation.tables import Table, tables_of
 from rearrange.genre import genre_names, load_genre
+from rearrange.pipeline.song import genre_reference
 from rearrange.progress import Progress, silent, span
 from rearrange.workspace import write_json
 
@@ -67,7 +68,7 @@ def evaluate_all(
     """
     if not data.is_dir():
         raise UsageError(f"{data}: no such folder", "--data is the folder that holds symbolic/ and audio/")
-    genres = tuple(load_genre(name).name for name in choice.genres) or tuple(genre_names())
+    genres = tuple(genre_reference(load_genre(name)) for name in choice.genres) or tuple(genre_names())
     started = time.monotonic()
     scope = Scope(choice.groups, genres, tuple(range(choice.n_seeds)), choice.quick, choice.n_songs)
     units, missing = plan(data, output / "sets", scope, progress=span(progress, 0.0, 0.02))

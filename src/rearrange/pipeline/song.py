@@ -167,7 +167,8 @@ def genre_of(song: Song) -> Genre:
 
 def genre_reference(genre: Genre) -> str:
     """How to find a genre again: its name, or the path of the user's own file."""
-    return genre.name if genre.name in genre_names() else str(genre.path.resolve())
+    is_packaged = genre.name in genre_names() and genre.path == load_genre(genre.name).path
+    return genre.name if is_packaged else str(genre.path.resolve())
 
 
 def the_arrangement(workspace: Workspace, name: str | None) -> ArrangementFolder:
