@@ -13,6 +13,7 @@ openscore.cc.
 """
 
 import csv
+import itertools
 import random
 import xml.etree.ElementTree as ET
 from collections import Counter
@@ -26,6 +27,7 @@ from numpy.typing import NDArray
 from rearrange.evaluation.corpora import training_songs, unpacked
 from rearrange.midi import read_midi
 from rearrange.score import NoteEvent, Part
+from rearrange.training.dances import dance, drummed
 from rearrange.training.excerpts import EXCERPT_S, Excerpt, cut, drifting
 from rearrange.training.lieder import lied, written_metre
 
@@ -33,8 +35,8 @@ __all__ = ["COUNTS", "excerpts_of"]
 
 Floats = NDArray[np.float64]
 
-# Excerpts of each kind behind the weights that are shipped.
-COUNTS = {"groove": 90, "freedoom": 118, "songs": 41, "band": 101, "lieder": 97}
+# Of the kinds but the last, as many as are behind the weights that are shipped.
+COUNTS = {"groove": 90, "freedoom": 118, "songs": 41, "band": 101, "lieder": 97, "dances": 60}
 FEWEST_NOTES = 10
 _ARCHIVES = {
     "groove": "gmd",
@@ -59,13 +61,16 @@ def excerpts_of(kind: str, data: Path, folder: Path, *, count: int, seed: int) -
     ------
     UsageError : its archive is not in `data`.
     """
-    root = unpacked(data, _ARCHIVES[kind], folder)
-    if kind == "lieder":
-        found = _lieder(root, seed, count)
-    elif kind == "band":
-        found = _bands(root, unpacked(data, "gmd", folder), seed)
+    if kind == "dances":
+        found = _dances(seed)
     else:
-        found = {"groove": _groove, "freedoom": _freedoom, "songs": _songs}[kind](root, seed)
+        root = unpacked(data, _ARCHIVES[kind], folder)
+        if kind == "lieder":
+            found = _lieder(root, seed, count)
+        elif kind == "band":
+            found = _bands(root, unpacked(data, "gmd", folder), seed)
+        else:
+            found = {"groove": _groove, "freedoom": _freedoom, "songs": _songs}[kind](root, seed)
     done = 0
     while done < count and (excerpt := next(found, None)) is not None:
         if excerpt.n_notes >= FEWEST_NOTES and len(excerpt.beats_s) > excerpt.beats_per_bar:
@@ -233,7 +238,7 @@ def _anticipating(song: Excerpt, rng: random.Random) -> tuple[Part, ...]:
 
 
 def _lieder(root: Path, seed: int, count: int) -> Iterator[Excerpt]:
-    """Voice and piano: a share of each metre, as long as there are songs in it."""
+    """Voice and piano, half of them with drums: a share of each metre, as long as there are songs in it."""
     wanted = {metre: round(share * count + 0.5) for metre, share in _LIEDER_SHARES.items()}
     had: Counter[tuple[int, int]] = Counter()
     for path in _shuffled([song.path for song in training_songs("openscore_lieder", root)], seed):
@@ -241,7 +246,14 @@ def _lieder(root: Path, seed: int, count: int) -> Iterator[Excerpt]:
         metre = written_metre(score)
         if metre is None or had[metre] >= wanted.get(metre, 0):
             continue
-        excerpt = lied(path, score, _random(seed, path.stem))
+        rng = _random(seed, path.stem)
+        excerpt = lied(path, score, rng)
         if excerpt is not None:
             had[metre] += 1
-            yield excerpt
+            yield drummed(excerpt, rng) if had[metre] % 2 else excerpt
+
+
+def _dances(seed: int) -> Iterator[Excerpt]:
+    for number in itertools.count():
+        name = f"dance-{number}"
+        yield dance(name, _random(seed, name))
