@@ -323,18 +323,6 @@ def test_a_reader_that_goes_away_is_no_error(cli: Cli) -> None:
     assert process.stderr == ""
 
 
-def test_help_is_quick() -> None:
-    """The budget is 0.3 s; the best of three, and some room for a busy machine."""
-    best = 9.0
-    for _ in range(3):
-        started = time.monotonic()
-        subprocess.run(
-            [sys.executable, "-m", "rearrange", "--help"], env=PACKAGE_PATH, check=True, capture_output=True
-        )
-        best = min(best, time.monotonic() - started)
-    assert best < 0.6
-
-
 @pytest.mark.parametrize("stage", ["separate", "transcribe", "analyse", "arrange", "render", "mix"])
 def test_ctrl_c_in_every_stage_and_a_second_run_that_completes(cli: Cli, quick, song: Path, stage: str) -> None:
     def interrupted(song, settings, progress):  # type: ignore[no-untyped-def]

@@ -1,4 +1,3 @@
-import time
 from dataclasses import replace
 
 import pytest
@@ -113,17 +112,6 @@ def test_an_arrangement_in_double_time_is_compared_bar_by_bar() -> None:
     assert (card["content"] or 0) > 0.7
     assert (card["melody"] or 0) > 0.8
     assert all(1 <= weak.bar <= 16 for weak in weak_bars(slow, arranged))
-
-
-def test_four_minutes_take_less_than_a_second() -> None:
-    """Generous: the budget is 1 s, and 0.4 s were measured."""
-    song = band_song(n_bars=120, tempo_bpm=120.0)
-    arranged = arrange(song, load_genre("jazz"), ArrangeSettings())
-    quality_card(SONG, as_it_is(SONG))  # what it imports is not its own time
-    started = time.process_time()
-    quality_card(song, arranged)
-    weak_bars(song, arranged)
-    assert time.process_time() - started < 3.0
 
 
 def test_chords_of_a_pickup_do_not_disturb() -> None:
