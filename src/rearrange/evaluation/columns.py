@@ -74,6 +74,10 @@ _DECLARED = (
     Column("chroma_source", "sound to source", "higher", 3, "beat-synchronous chroma of result against source"),
     Column("genre_heard", "genre heard", "higher", 3, "the judge on what our ears hear in the result's sound"),
     Column("melody_heard", "melody heard", "higher", 3, "melody of the source, as heard, in the result, as heard"),
+    # the judge itself
+    Column("judge_accuracy", "accuracy", "higher", 3, "how often it names the right genre, of people's playing"),
+    Column("judge_separation", "separation", "higher", 3, "area under the ROC curve: this genre against the rest"),
+    Column("judge_people", "people", "higher", 3, "mean probability of the right genre, of people's playing"),
     # cost: seconds per second of song
     Column("rtf_separate", "separate", "lower", 3, "seconds per second of song"),
     Column("rtf_transcribe", "transcribe", "lower", 3, "seconds per second of song"),

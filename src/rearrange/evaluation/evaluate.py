@@ -17,6 +17,7 @@ from rearrange import __version__
 from rearrange.audio import replacing
 from rearrange.errors import UsageError
 from rearrange.evaluation.judge import load_judge
+from rearrange.evaluation.judge_table import judge_table
 from rearrange.evaluation.layout import markdown, plain
 from rearrange.evaluation.page import page
 from rearrange.evaluation.plan import Scope, plan
@@ -90,7 +91,10 @@ def evaluate_all(
         **({"left out": "; ".join(missing)} if missing else {}),
         **({"failed": str(len(outcome.failures))} if outcome.failures else {}),
     }
-    return Result(tables_of(outcome.rows, weak=load_judge().weak), about, outcome.failures)
+    tables = tables_of(outcome.rows, weak=load_judge().weak)
+    if "songs" in choice.groups:
+        tables += (judge_table(),)
+    return Result(tables, about, outcome.failures)
 
 
 def _songs(rows: Sequence[object]) -> str:

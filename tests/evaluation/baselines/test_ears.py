@@ -8,9 +8,11 @@ from mir_eval import beat as mir_beat
 from rearrange.audio import Audio
 from rearrange.evaluation.baselines.ears import (
     basic_pitch_notes,
+    first_drum_hits,
     harmonic_percussive_stems,
     librosa_beats,
     mixture_as_stems,
+    spectral_stems,
 )
 from rearrange.evaluation.measure import NotMeasurable
 from tests.tones import kick, placed, snare, tone
@@ -27,6 +29,18 @@ def test_librosa_finds_the_beats_of_a_drum_pattern() -> None:
     heard = librosa_beats(Audio(placed(hits, 13.0, RATE)[np.newaxis], RATE))
     assert heard.tempo_bpm == pytest.approx(120, rel=0.04)
     assert mir_beat.f_measure(beats_s, heard.beats_s) > 0.9
+
+
+def test_the_first_separator_and_its_drums() -> None:
+    """Kicks every half second, and a tone that goes through: the kicks are heard, in the drums."""
+    kicks = [(0.5 + i * 0.5, kick(RATE)) for i in range(8)]
+    mix = Audio(placed([*kicks, (0.0, tone(76, 5.0, RATE, gain=0.1))], 5.0, RATE)[np.newaxis], RATE)
+    stems = spectral_stems(mix)
+    assert set(stems) == {"drums", "bass", "other", "vocals"}
+    onsets = np.array([hit.onset_s for hit in first_drum_hits(stems["drums"]) if hit.pitch == 36])
+    assert len(onsets) == 8
+    assert np.abs(onsets - (0.5 + np.arange(8) * 0.5)).max() < 0.02
+    assert first_drum_hits(SILENCE) == ()
 
 
 def test_basic_pitch_hears_a_scale() -> None:

@@ -2,7 +2,8 @@
 
 * librosa's beat tracker, for beats and tempo.
 * Basic Pitch on the whole mix, with its own decoder and thresholds, for notes.
-* The mixture in place of every stem, the floor of separation; and harmonic-percussive masks.
+* The mixture in place of every stem, the floor of separation; harmonic-percussive masks; our own first separator.
+* Our own first transcriber of drums, on the drums of that separator.
 
 Conventions: `Audio` in; seconds, MIDI pitches and `Audio` out. Silence is heard as nothing. What is not installed
 (librosa and resampy are an extra, `evaluation`) is a cell that says so: NotMeasurable.
@@ -23,13 +24,24 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from rearrange.analysis.drums import SAMPLE_RATE as DRUMS_RATE_HZ
+from rearrange.analysis.drums import drum_hits
 from rearrange.audio import Audio, resample
 from rearrange.errors import DependencyError
 from rearrange.evaluation.measure import NotMeasurable
 from rearrange.models import basic_pitch
 from rearrange.score import NoteEvent
+from rearrange.stages.separate import SeparateSettings, separate
 
-__all__ = ["LibrosaBeats", "basic_pitch_notes", "harmonic_percussive_stems", "librosa_beats", "mixture_as_stems"]
+__all__ = [
+    "LibrosaBeats",
+    "basic_pitch_notes",
+    "first_drum_hits",
+    "harmonic_percussive_stems",
+    "librosa_beats",
+    "mixture_as_stems",
+    "spectral_stems",
+]
 
 LIBROSA_RATE = 22_050  # librosa's default, which its beat tracker's defaults (hop 512) are made for
 # basic_pitch 0.4.0, inference.predict: onset_threshold, frame_threshold, minimum_note_length (127.7 ms) in frames.
@@ -112,6 +124,16 @@ def basic_pitch_notes(mix: Audio) -> tuple[NoteEvent, ...]:
         for start, stop, pitch, amplitude in found
     ]
     return tuple(sorted(notes, key=lambda note: (note.onset_s, note.pitch)))
+
+
+def spectral_stems(mix: Audio) -> dict[str, Audio]:
+    """The stems of the classical separator, which is what every network has to beat."""
+    return separate(mix, SeparateSettings(separator="spectral"))
+
+
+def first_drum_hits(stem: Audio) -> tuple[NoteEvent, ...]:
+    """Drum hits as the first transcriber of ours hears them in a drum stem: templates, and no network."""
+    return drum_hits(resample(stem.mono(), DRUMS_RATE_HZ).samples[0])
 
 
 def mixture_as_stems(mix: Audio, names: Sequence[str]) -> dict[str, Audio]:

@@ -16,9 +16,11 @@ from rearrange.errors import RearrangeError
 from rearrange.evaluation.bands import STEMS, Band, BandSpec, render_band
 from rearrange.evaluation.baselines.ears import (
     basic_pitch_notes,
+    first_drum_hits,
     harmonic_percussive_stems,
     librosa_beats,
     mixture_as_stems,
+    spectral_stems,
 )
 from rearrange.evaluation.measure import Measure, NotMeasurable, measured
 from rearrange.evaluation.metrics import (
@@ -36,6 +38,7 @@ from rearrange.evaluation.units.judged import Reference, reference_of
 from rearrange.evaluation.units.songs import Trial, rows_of_systems, scores_of
 from rearrange.score import Arrangement, Chord, Key, Performance, Section, Timeline
 from rearrange.stages.analyse import analyse
+from rearrange.stages.transcribe import transcribe
 
 __all__ = ["heard_band", "heard_recording"]
 
@@ -195,8 +198,18 @@ def _ears(trial: Trial, mix: Audio, truth: _Truth, heard: Heard) -> list[Row]:
 
 
 def _baselines(trial: Trial, mix: Audio, truth: _Truth) -> list[Row]:
-    """The mixture as every stem, plain masks, Basic Pitch on the mix, librosa's beats."""
+    """Those to be beaten: of separation, drums, notes and beats; and our own drums from the true stem."""
     rows = [trial.row("ears", "mixture", ears.separation_measures(truth.stems, mixture_as_stems(mix, STEMS)))]
+    stems = spectral_stems(mix)
+    first_drums = drum_onsets(first_drum_hits(stems["drums"]))
+    rows += [
+        trial.row("ears", "spectral", ears.separation_measures(truth.stems, _as_known(stems, truth.stems))),
+        trial.row("ears", "first drums", ears.drum_measures(truth.hits, first_drums)),
+    ]
+    if truth.stems is not None and "drums" in truth.stems:
+        alone = transcribe({"drums": truth.stems["drums"]}).part("drums")
+        hits = drum_onsets(alone.notes if alone is not None else ())
+        rows.append(trial.row("ears", "rearrange, clean drums", ears.drum_measures(truth.hits, hits)))
     try:
         masks: Mapping[str, Measure] = ears.separation_measures(truth.stems, harmonic_percussive_stems(mix, STEMS))
     except NotMeasurable as exc:
