@@ -1,5 +1,6 @@
 """Bands: the truth lies on the sound, stems add up, and the same specification gives the same samples."""
 
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from rearrange.errors import ConfigError, UsageError
 from rearrange.evaluation import bands as module
 from rearrange.evaluation.band_songs import inner_bars
-from rearrange.evaluation.bands import SAMPLE_RATE, STEMS, Band, BandSpec, band_specs, render_band
+from rearrange.evaluation.bands import SAMPLE_RATE, STEMS, Band, BandSpec, band_specs, render_band, rounds
 from rearrange.evaluation.conditions import Condition
 from rearrange.evaluation.measure import NotMeasurable
 from rearrange.midi import write_score
@@ -116,8 +117,17 @@ def test_the_real_set_meets_every_font_and_condition() -> None:
     assert set(fonts) <= {font.name for font in known_soundfonts()}
     conditions = read_conditions(table)
     assert conditions[0] == Condition(conditions[0].name), "the first is dry"
-    for part in table.tables("part"):
-        assert set(part.list("songs", str, "ids")) <= corpus(part.string("corpus")).test
+    parts = list(table.tables("part"))
+    songs = [part.list("songs", str, "ids") for part in parts]
+    for part, ids in zip(parts, songs, strict=True):
+        assert set(ids) <= corpus(part.string("corpus")).test
+    made = list(rounds(sum(map(len, songs)), len(parts), len(fonts), len(conditions)))
+    assert len(set(made)) == len(made) == 48
+    by_corpus = Counter((song % len(parts), condition) for song, _, condition in made)
+    assert set(by_corpus.values()) == {3}
+    by_font = Counter((font, condition) for _, font, condition in made)
+    assert len(by_font) == 32
+    assert set(by_font.values()) <= {1, 2}
 
 
 def test_truth_lies_on_the_sound(music: Path) -> None:

@@ -14,6 +14,7 @@ __all__ = ["COMMANDS"]
 
 _LEAST_WIDTH = 80
 _GROUPS = ("songs", "ears", "sound", "cost")
+_SETS = ("oracle", "bands", "recordings")
 
 
 @click.command()
@@ -24,6 +25,9 @@ _GROUPS = ("songs", "ears", "sound", "cost")
 @click.option("--quick", is_flag=True, help="A few songs, one seed: minutes. Not for a README.")
 @click.option(
     "--group", "groups", multiple=True, type=click.Choice(_GROUPS), help="Only this group; may be repeated. [all]"
+)
+@click.option(
+    "--set", "sets", multiple=True, type=click.Choice(_SETS), help="Only this test set; may be repeated. [all]"
 )
 @click.option(
     "-g", "--genre", "genres", multiple=True, metavar="NAME", help="Only this genre; may be repeated. [all]"
@@ -53,6 +57,7 @@ def evaluate(data: Path, output: Path, jobs: int | None, as_json: bool, **chosen
     choice = Choice(
         quick=chosen["quick"],
         groups=chosen["groups"] or _GROUPS,
+        sets=chosen["sets"] or _SETS,
         genres=chosen["genres"],
         n_seeds=1 if chosen["quick"] else chosen["seeds"],
         n_songs=chosen["songs"],

@@ -11,7 +11,7 @@ Limits: no controllers, no bends, no singing; see also `band_songs`.
 """
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,7 +32,7 @@ from rearrange.synth.fluidsynth import render_track
 from rearrange.synth.levels import LevelMeter
 from rearrange.synth.soundfonts import find_soundfonts, known_soundfonts
 
-__all__ = ["STEMS", "Band", "BandSpec", "band_specs", "render_band"]
+__all__ = ["STEMS", "Band", "BandSpec", "band_specs", "render_band", "rounds"]
 
 Floats = NDArray[np.float64]
 
@@ -113,13 +113,23 @@ def band_specs(data: Path, folder: Path, *, quick: bool = False) -> tuple[BandSp
     table.finish()
     songs = [part[i] for i in range(max(map(len, parts))) for part in parts if i < len(part)]
     specs = []
-    for turn in range(len(fonts)):
-        for i, (song, genre) in enumerate(songs):
-            # Steps that have no common divisor with what they go round, so that each meets each.
-            font, condition = fonts[(i + turn) % len(fonts)], conditions[(i - 2 * turn) % len(conditions)]
-            name = f"{song.corpus} {song.id}, {font}, {condition.name}"
-            specs.append(BandSpec(name, song, font, condition, genre, quick_s if quick else long_s, levels))
+    for i, font, which in rounds(len(songs), len(parts), len(fonts), len(conditions)):
+        (song, genre), condition = songs[i], conditions[which]
+        name = f"{song.corpus} {song.id}, {fonts[font]}, {condition.name}"
+        specs.append(BandSpec(name, song, fonts[font], condition, genre, quick_s if quick else long_s, levels))
     return tuple(specs[:n_quick] if quick else specs)
+
+
+def rounds(n_songs: int, n_corpora: int, n_fonts: int, n_conditions: int) -> Iterator[tuple[int, int, int]]:
+    """Song, font and condition of each band: every song with every font, conditions going round.
+
+    Songs of the corpora take turns. The steps were found by trying all: with the set's own numbers every condition
+    is met equally often by either corpus, and by every font, so that none of them stands for another.
+    """
+    for turn in range(n_fonts):
+        for song in range(n_songs):
+            step = song // n_corpora + 3 * (song % n_corpora) + 2 * turn
+            yield song, (song + turn) % n_fonts, step % n_conditions
 
 
 def render_band(spec: BandSpec) -> Band:

@@ -37,6 +37,7 @@ class Choice:
 
     quick: bool = False
     groups: tuple[str, ...] = ("songs", "ears", "sound", "cost")
+    sets: tuple[str, ...] = ("oracle", "bands", "recordings")
     genres: tuple[str, ...] = ()
     n_seeds: int = 3
     n_songs: int | None = None
@@ -71,7 +72,7 @@ def evaluate_all(
         raise UsageError(f"{data}: no such folder", "--data is the folder that holds symbolic/ and audio/")
     genres = tuple(genre_reference(load_genre(name)) for name in choice.genres) or tuple(genre_names())
     started = time.monotonic()
-    scope = Scope(choice.groups, genres, tuple(range(choice.n_seeds)), choice.quick, choice.n_songs)
+    scope = Scope(choice.groups, choice.sets, genres, tuple(range(choice.n_seeds)), choice.quick, choice.n_songs)
     units, missing = plan(data, output / "sets", scope, progress=span(progress, 0.0, 0.02))
     if not units:
         raise UsageError(f"{data}: holds nothing to evaluate with", "; ".join(missing))

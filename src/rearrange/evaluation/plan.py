@@ -34,6 +34,7 @@ class Scope:
     """What is to be measured; `n_songs` limits each set."""
 
     groups: tuple[str, ...]
+    sets: tuple[str, ...]
     genres: tuple[str, ...]
     seeds: tuple[int, ...]
     quick: bool = False
@@ -54,18 +55,18 @@ def plan(data: Path, folder: Path, scope: Scope, *, progress: Progress = silent)
         ("oracle", ("songs",), _oracle),
         ("bands", ("songs", "ears"), _bands),
         ("recordings", ("songs", "ears"), _recordings),
-        ("sound", ("sound",), _sound),
-        ("cost", ("cost",), _cost),
+        ("recordings", ("sound",), _sound),
+        ("recordings", ("cost",), _cost),
     )
     for number, (name, groups, make) in enumerate(parts):
         progress(number / len(parts), f"plan: {name}")
-        if not set(groups) & set(scope.groups):
+        if name not in scope.sets or not set(groups) & set(scope.groups):
             continue
         try:
             units += make(data, folder, scope)
         except RearrangeError as exc:  # its data is not there, or not whole
             missing.append(f"{name}: {exc.message}")
-    return units, missing
+    return units, list(dict.fromkeys(missing))
 
 
 def _oracle(data: Path, folder: Path, scope: Scope) -> list[Unit]:
