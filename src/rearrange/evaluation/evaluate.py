@@ -21,6 +21,7 @@ from rearrange.evaluation.judge_table import judge_table
 from rearrange.evaluation.layout import markdown, plain
 from rearrange.evaluation.page import page
 from rearrange.evaluation.plan import Scope, plan
+from rearrange.evaluation.rows import Row
 from rearrange.evaluation.run import Failure, code_fingerprint, run_units
 from rearrange.evaluation.tables import Table, tables_of
 from rearrange.genre import genre_names, load_genre
@@ -98,10 +99,11 @@ def evaluate_all(
     return Result(tables, about, outcome.failures)
 
 
-def _songs(rows: Sequence[object]) -> str:
+def _songs(rows: Sequence[Row]) -> str:
     sets: dict[str, set[tuple[str, str]]] = {}
     for row in rows:
-        sets.setdefault(row.set, set()).add((row.corpus, row.song))  # type: ignore[attr-defined]
+        if row.group in ("songs", "ears"):
+            sets.setdefault(row.set, set()).add((row.corpus, row.song))
     return ", ".join(f"{len(songs)} in {name}" for name, songs in sets.items())
 
 

@@ -100,3 +100,13 @@ def test_every_key_agrees_with_itself() -> None:
     for tonic in range(12):
         for mode in ("major", "minor"):
             assert key_agreement(Key(tonic, mode), Key(tonic, mode)) == 1.0
+
+
+def test_a_last_chord_without_length_ends_nothing() -> None:
+    """Annotation that goes on behind the last beat is drawn together there when it is moved to beats."""
+    song = [Chord(0.0, 4.0, 0, "maj", 0), Chord(4.0, 4.0, 7, "maj", 7)]
+    ended = [*song, Chord(8.0, 1e-9, 5, "maj", 5)]
+    assert chord_agreement(ended, song) == pytest.approx(1.0)
+    assert chord_agreement([*song, Chord(7.0, 0.5, 5, "maj", 5)], song) == pytest.approx(1.0)
+    with pytest.raises(NotMeasurable, match="have no length"):
+        chord_agreement([Chord(0.0, 1e-9, 0, "maj", 0)], song)

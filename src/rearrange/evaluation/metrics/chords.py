@@ -94,14 +94,17 @@ def chord_agreement(
     if not reference:
         raise NotMeasurable("the reference has no chords")
     finite([time for chord in (*reference, *estimate) for time in (chord.onset_beat, chord.end_beat)], "chords")
-    start, end = reference[0].onset_beat, reference[-1].end_beat
+    reference_intervals, reference_labels = _labelled(reference, 1.0)
+    if len(reference_intervals) == 0:
+        raise NotMeasurable("the reference's chords have no length")
+    # Of the intervals, not of the chords: a last chord without any length is not among them.
+    start, end = float(reference_intervals[0, 0]), float(reference_intervals[-1, 1])
     estimate = [c for c in estimate if c.end_beat > start * beat_ratio and c.onset_beat < end * beat_ratio]
-    if not estimate:
+    intervals, labels = _labelled(estimate, beat_ratio)
+    if len(intervals) == 0:
         return 0.0
     from mir_eval import chord as mir_chord
 
-    reference_intervals, reference_labels = _labelled(reference, 1.0)
-    intervals, labels = _labelled(estimate, beat_ratio)
     intervals, labels = mir_chord.util.adjust_intervals(
         intervals, labels, start, end, mir_chord.NO_CHORD, mir_chord.NO_CHORD
     )
