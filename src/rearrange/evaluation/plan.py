@@ -5,10 +5,11 @@ roughly, so that the longest work is begun first and the progress bar is even.
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from rearrange.errors import RearrangeError
+from rearrange.errors import RearrangeError, UsageError
 from rearrange.evaluation.bands import band_specs
 from rearrange.evaluation.judge import load_judge
 from rearrange.evaluation.recordings import recordings
@@ -113,8 +114,11 @@ def _music(data: Path, scope: Scope, share: str = "") -> list[str]:
     return [each.name for each in few if each.is_music][: scope.n_songs]
 
 
-def _recordings(data: Path, _folder: Path, scope: Scope) -> list[Unit]:
+def _recordings(data: Path, folder: Path, scope: Scope) -> list[Unit]:
     genres = scope.genres if "songs" in scope.groups else ()
+    songs: Sequence[SongRef] = ()
+    with suppress(UsageError):  # without the sets there is no random song, which its cells say
+        songs = oracle_songs(data / "symbolic", folder, limit=len(_music(data, scope)) + _OTHERS) if genres else ()
     return [
         Unit(
             f"recording {name}",
@@ -122,6 +126,7 @@ def _recordings(data: Path, _folder: Path, scope: Scope) -> list[Unit]:
             {
                 "data": data / "audio",
                 "name": name,
+                "others": _next(songs, number),
                 "seconds": _QUICK_EXCERPT_S if scope.quick else _EXCERPT_S,
                 "genres": genres,
                 "seeds": scope.seeds,
@@ -129,7 +134,7 @@ def _recordings(data: Path, _folder: Path, scope: Scope) -> list[Unit]:
             },
             weight=12.0 + 0.2 * len(genres) * (len(scope.seeds) + 1),
         )
-        for name in _music(data, scope)
+        for number, name in enumerate(_music(data, scope))
     ]
 
 

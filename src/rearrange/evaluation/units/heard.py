@@ -107,9 +107,21 @@ def heard_band(
 
 
 def heard_recording(
-    data: Path, name: str, *, seconds: float, genres: Sequence[str], seeds: Sequence[int], with_ears: bool
+    data: Path,
+    name: str,
+    *,
+    seconds: float,
+    others: Sequence[SongRef],
+    genres: Sequence[str],
+    seeds: Sequence[int],
+    with_ears: bool,
 ) -> Sequence[Row]:
     """Rows of groups `ears` and `songs` for the beginning of a real recording.
+
+    Parameters
+    ----------
+    others : songs that the random one is drawn from
+    genres : none, if only ears are measured
 
     Raises
     ------
@@ -141,7 +153,14 @@ def heard_recording(
 
     if genres:
         rows += rows_of_systems(
-            trial, heard.score, None, others=(), genres=genres, seeds=seeds, heard=timeline, more=sounding
+            trial,
+            heard.score,
+            None,
+            others=scores_of(others),
+            genres=genres,
+            seeds=seeds,
+            heard=timeline,
+            more=sounding,
         )
     return rows
 
