@@ -8,4 +8,5 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 data="${1:-../shared/data}"
 shift || true
-exec "${REARRANGE:-.venv/bin/rearrange}" evaluate --data "$data" --seeds 3 -o out/evaluate "$@"
+"${REARRANGE:-.venv/bin/rearrange}" evaluate --data "$data" --seeds 3 -o out/evaluate "$@"
+echo "python3 scripts/readme_figures.py out/evaluate/tables.json   # writes them into README.md and docs/figures.md"
