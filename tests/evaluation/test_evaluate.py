@@ -2,11 +2,13 @@
 
 import json
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from rearrange.audio import write_audio
+from rearrange.audio import Audio, write_audio
 from rearrange.evaluation.run import code_fingerprint
 from rearrange.genre import genre_names
 from rearrange.midi import write_score
@@ -77,6 +79,30 @@ def test_ears_are_measured_on_what_is_known(cli: Cli, data: Path, tmp_path: Path
     assert "mean" in found["beats-recordings"]["librosa"]["tempo"]
     about = json.loads((output / "tables.json").read_text())["about"]
     assert "freedoom.tar.xz: no such archive" in about["left out"]
+
+
+def test_silence_and_a_song_shorter_than_a_bar_are_told_in_their_cells(
+    cli: Cli, data: Path, tmp_path: Path
+) -> None:
+    write_audio(data / "audio" / "mixes" / "solo_trumpet.ogg", Audio(np.zeros((1, 5 * 22050), np.float32), 22050))
+    root = tmp_path / "short" / "pop909" / "003"
+    root.mkdir(parents=True)
+    song = band_song(n_bars=4)
+    first = tuple(replace(t, notes=tuple(n for n in t.notes if n.onset_beat < 0.5)) for t in song.tracks)
+    write_score(root / "003.mid", replace(song, tracks=first))
+    (root / "beat_midi.txt").write_text("0 1 1\n1 0 0\n2 0 0\n3 0 0\n4 1 1\n")
+    with tarfile.open(data / "symbolic" / "pop909.tar.xz", "w:xz") as tar:
+        tar.add(root.parent, arcname="pop909")
+    (data / "symbolic" / "freedoom.tar.xz").unlink()
+    with tarfile.open(data / "symbolic" / "freedoom.tar.xz", "w:xz") as tar:
+        tar.add(tmp_path / "made" / "pop909" / "043" / "043.mid", arcname="freedoom/d_e1m2.mid")
+    output = tmp_path / "out"
+    result = cli("evaluate", "--data", data, "-o", output, "--group", "songs", "--group", "ears", *ONE)
+    assert result.code == 0, result.err
+    found = tables(output)
+    assert found["systems-oracle"]["copy"]["content"]["void"] == 1
+    assert "silent" in str(found["systems-recordings"]["patterns"]["content (sound)"]["reason"])
+    assert "silent" in str(found["beats-recordings"]["rearrange"]["beats"]["reason"])
 
 
 def test_a_second_run_does_nothing_again(cli: Cli, data: Path, tmp_path: Path) -> None:
