@@ -67,7 +67,11 @@ def test_an_empty_bar_other_chords_and_a_loop_are_weak() -> None:
     )
     found = {weak.bar: weak.reasons for weak in weak_bars(SONG, replace(as_it_is(SONG), tracks=tritone))}
     assert set(found) == {3}
-    assert set(found[3]) == {"the notes are unlike the song's", "the chords differ from the song's"}
+    assert set(found[3]) == {
+        "the notes are unlike the song's",
+        "what is played sounds like other chords than the song's",
+        "hardly a note of the tune is there",
+    }
 
     still = band_song(n_bars=12, progression=[(0, "maj")])
     found = {weak.bar: weak.reasons for weak in weak_bars(still, as_it_is(still))}
@@ -119,3 +123,20 @@ def test_chords_of_a_pickup_do_not_disturb() -> None:
     notes = sorted_notes([Note(-0.5, 0.5, 67, 80), *SONG.tracks[0].notes])
     score = replace(SONG, chords=early, tracks=(replace(SONG.tracks[0], notes=notes), *SONG.tracks[1:]))
     assert weak_bars(score, as_it_is(score)) == ()
+
+
+def test_a_tune_that_is_gone_is_told_in_its_bars() -> None:
+    """A semitone off, in the melody alone: the band's chords are as they were."""
+    up = tuple(
+        replace(t, notes=tuple(replace(n, pitch=n.pitch + 1) for n in t.notes)) if t.role is Role.MELODY else t
+        for t in SONG.tracks
+    )
+    said = {weak.bar: weak.reasons for weak in weak_bars(SONG, replace(as_it_is(SONG), tracks=up))}
+    assert sorted(said) == list(range(1, 17))
+    assert all("hardly a note of the tune is there" in reasons for reasons in said.values())
+
+
+def test_variety_of_a_few_bars_means_nothing() -> None:
+    short = band_song(n_bars=4)
+    (variety,) = (entry for entry in quality_card(short, as_it_is(short)) if entry.name == "variety")
+    assert variety.measure.reason == "there are too few bars"

@@ -98,7 +98,7 @@ def bar_lines(axis: BarAxis, *, every: int) -> str:
 def tempo_range(timelines: Iterable[Timeline]) -> tuple[float, float]:
     """Slowest and fastest bar of all, with room around them, in beats per minute."""
     tempos = [bpm for timeline in timelines for _, bpm in _bar_tempos(timeline)] or [120.0]
-    room = max(0.15 * (max(tempos) - min(tempos)), 5.0)
+    room = max(0.5 * (max(tempos) - min(tempos)), 5.0)  # a label stands above the faster and below the slower one
     return max(min(tempos) - room, 0.0), max(tempos) + room
 
 

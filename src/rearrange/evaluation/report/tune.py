@@ -24,6 +24,7 @@ _DOUBLED_SHARE = 0.8
 _ALL = 0.95
 _LATE_MS = 12.0  # a delay that is heard as laid back; attacks 10 ms apart still sound together
 _SHORTER = 0.8
+_RECOGNISABLE = 1 / 3  # two unrelated tunes in one key share about a quarter of their notes
 _FEW_ORNAMENTS = 2
 
 
@@ -126,6 +127,9 @@ def tune_words(song: Side, ours: Side, kept_stems: Sequence[str] = (), *, known:
     if change is None:
         return ""
     instrument = instrument_words(now, before if known else None)
+    if change.n_kept < _RECOGNISABLE * change.n_song:  # what is left by chance says nothing of time or ornament
+        on = f"on {instrument}; " if instrument else ""
+        return f"{on}another tune: only {change.n_kept} of {change.n_song} notes are the song's"
     octave = octave_words(change.octaves)
     if octave and change.share_in_octave < _ALL:
         octave = f"mostly {octave}"
