@@ -15,7 +15,6 @@ from functools import cached_property
 import numpy as np
 
 from rearrange.analysis.groove import swing_ratio
-from rearrange.analysis.harmony import estimate_key
 from rearrange.evaluation.damage import (
     delay_beats,
     drop_notes,
@@ -31,7 +30,6 @@ from rearrange.evaluation.metrics import (
     beat_scores,
     chord_agreement,
     chords_in_reference_beats,
-    chroma_frames,
     content_similarity,
     distinct_rhythm,
     downbeat_f1,
@@ -39,6 +37,7 @@ from rearrange.evaluation.metrics import (
     drum_scores,
     groove_similarity,
     heard_chords,
+    heard_key,
     in_reference_beats,
     key_agreement,
     melody_f1,
@@ -71,8 +70,7 @@ class Sample:
 
     @cached_property
     def key(self) -> Key:
-        chroma = chroma_frames(self.tracks, max(round(self.timeline.end_beat), 1))
-        return estimate_key(chroma.reshape(-1, 12, 12).sum(axis=1), self.chords)
+        return heard_key(self.tracks, max(round(self.timeline.end_beat), 1), self.chords)
 
     @cached_property
     def style(self) -> StyleHistograms:

@@ -24,7 +24,7 @@ from rearrange.evaluation.songs import SongRef
 from rearrange.midi import read_midi
 from rearrange.score import NoteEvent, Timeline
 
-__all__ = ["Clip", "clips_of", "drawn", "drumming", "fills_for", "name_of", "repeated"]
+__all__ = ["Clip", "clips_of", "drawn", "drumming", "fills_for", "groove_hits", "name_of", "repeated"]
 
 Drawn = TypeVar("Drawn")
 
@@ -87,10 +87,15 @@ def clips_of(root: Path, *, validation: bool) -> tuple[tuple[Clip, ...], tuple[C
 
 @lru_cache(maxsize=512)
 def drumming(clip: Clip) -> tuple[NoteEvent, ...]:
-    """A clip of Groove MIDI, its pitches those of General MIDI."""
+    """The hits of a clip, read once."""
+    return groove_hits(clip.song.path)
+
+
+def groove_hits(path: Path) -> tuple[NoteEvent, ...]:
+    """A file of Groove MIDI, its pitches those of General MIDI."""
     return tuple(
         replace(note, pitch=_ROLAND_TO_GM.get(note.pitch, note.pitch))
-        for part in read_midi(clip.song.path).performance.parts
+        for part in read_midi(path).performance.parts
         for note in part.notes
     )
 

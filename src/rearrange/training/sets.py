@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from rearrange.evaluation.corpora import training_songs, unpacked
 from rearrange.midi import read_midi
 from rearrange.score import NoteEvent, Part
+from rearrange.training.clips import groove_hits
 from rearrange.training.dances import dance, drummed
 from rearrange.training.excerpts import EXCERPT_S, Excerpt, cut, drifting
 from rearrange.training.lieder import lied, written_metre
@@ -45,7 +46,6 @@ _ARCHIVES = {
     "band": "pop909",
     "lieder": "openscore_lieder",
 }
-_ROLAND_TO_GM = {22: 42, 26: 46, 58: 43}  # edges of the hi-hat, rim of the floor tom
 _FELT_QUARTERS = {"4-4": (4, 1.0), "3-4": (3, 1.0), "6-8": (2, 1.5)}
 _POP909_PROGRAMS = {"MELODY": 52, "BRIDGE": 25, "PIANO": 0}
 _LIEDER_SHARES = {(4, 4): 0.26, (3, 4): 0.39, (6, 8): 0.35}  # most songs are in 4/4; the others are what lacks
@@ -96,15 +96,6 @@ def _clips(root: Path) -> dict[Path, dict[str, str]]:
     return {path: row for path, row in clips.items() if row["beat_type"] == "beat" and float(row["duration"]) > 12}
 
 
-def _drums(path: Path) -> tuple[NoteEvent, ...]:
-    """A clip of Groove MIDI, its pitches those of General MIDI."""
-    return tuple(
-        replace(note, pitch=_ROLAND_TO_GM.get(note.pitch, note.pitch))
-        for part in read_midi(path).performance.parts
-        for note in part.notes
-    )
-
-
 def _groove(root: Path, seed: int) -> Iterator[Excerpt]:
     """Drums alone, those in 3/4 and 6/8 first: there are few."""
     clips = {path: row for path, row in _clips(root).items() if row["time_signature"] in _FELT_QUARTERS}
@@ -113,7 +104,7 @@ def _groove(root: Path, seed: int) -> Iterator[Excerpt]:
         period_s = quarters * 60.0 / float(clips[path]["bpm"])
         beats = np.arange(int(3 * EXCERPT_S / period_s))
         name = "groove-" + "-".join(path.relative_to(root).with_suffix("").parts)
-        drums = (Part("drums", _drums(path), is_drum=True),)
+        drums = (Part("drums", groove_hits(path), is_drum=True),)
         times: Floats = np.asarray(beats * period_s, dtype=np.float64)
         whole = Excerpt(name, name, "groove", drums, times, beats % n_beats, n_beats)
         yield cut(whole, _random(seed, name).uniform(0.0, 1.5 * period_s))
@@ -176,7 +167,7 @@ def _bands(root: Path, groove: Path, seed: int) -> Iterator[Excerpt]:
         if not like or len(starts) == 0 or starts[0] + 20 > len(song.beats_s):
             continue
         path = rng.choice(sorted(like))
-        drums = _repeated(_drums(path), clips[path] / 60.0, song.beats_s[starts[0] :])
+        drums = _repeated(groove_hits(path), clips[path] / 60.0, song.beats_s[starts[0] :])
         bass = () if rng.random() < 0.25 else _bass(drums, _chord_roots(folder / "chord_midi.txt"))
         pitched = _anticipating(song, rng) if i % 2 else song.parts
         added = (Part("bass", bass, program=33), Part("drums", drums, is_drum=True))

@@ -5,7 +5,13 @@ from dataclasses import replace
 import pytest
 
 from rearrange.evaluation.measure import NotMeasurable
-from rearrange.evaluation.metrics import chord_agreement, chords_in_reference_beats, heard_chords, key_agreement
+from rearrange.evaluation.metrics import (
+    chord_agreement,
+    chords_in_reference_beats,
+    heard_chords,
+    heard_key,
+    key_agreement,
+)
 from rearrange.score import Chord, Key, Note, Role, Timeline, Track
 from tests.songs import band_song
 
@@ -110,3 +116,10 @@ def test_a_last_chord_without_length_ends_nothing() -> None:
     assert chord_agreement([*song, Chord(7.0, 0.5, 5, "maj", 5)], song) == pytest.approx(1.0)
     with pytest.raises(NotMeasurable, match="have no length"):
         chord_agreement([Chord(0.0, 1e-9, 0, "maj", 0)], song)
+
+
+def test_the_key_is_heard_in_the_notes() -> None:
+    assert heard_key(SONG.tracks, 32, SONG.chords).tonic == SONG.key.tonic
+    up = tuple(replace(t, notes=tuple(replace(n, pitch=n.pitch + 3) for n in t.notes)) for t in SONG.tracks)
+    assert heard_key(up, 32).tonic == (heard_key(SONG.tracks, 32).tonic + 3) % 12
+    assert heard_key((), 32).confidence == heard_key(SONG.tracks, 0).confidence == 0.0

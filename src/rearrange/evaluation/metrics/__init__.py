@@ -18,12 +18,14 @@ from rearrange.evaluation.metrics.chords import (
     note_events,
 )
 from rearrange.evaluation.metrics.content import (
+    FRAMES_PER_BEAT,
     chroma_frames,
     content_similarity,
     in_reference_beats,
     melody_f1,
 )
 from rearrange.evaluation.metrics.key import (
+    heard_key,
     key_agreement,
 )
 from rearrange.evaluation.metrics.sections import (
@@ -69,6 +71,7 @@ from rearrange.evaluation.metrics.variety import (
 
 __all__ = [
     "DRUM_CLASSES",
+    "FRAMES_PER_BEAT",
     "HISTOGRAM_SHAPES",
     "SDR_CEILING_DB",
     "SDR_FLOOR_DB",
@@ -93,6 +96,7 @@ __all__ = [
     "drum_scores",
     "groove_similarity",
     "heard_chords",
+    "heard_key",
     "in_reference_beats",
     "key_agreement",
     "melody_f1",

@@ -18,7 +18,7 @@ from rearrange.evaluation.metrics.columns import NoteColumns, finite, note_colum
 from rearrange.evaluation.metrics.matching import n_matched
 from rearrange.score import Note, Timeline, Track
 
-__all__ = ["chroma_frames", "content_similarity", "in_reference_beats", "melody_f1"]
+__all__ = ["FRAMES_PER_BEAT", "chroma_frames", "content_similarity", "in_reference_beats", "melody_f1"]
 
 Floats = NDArray[np.float64]
 

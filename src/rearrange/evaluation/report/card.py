@@ -14,6 +14,7 @@ from rearrange.arranger.charts import chord_lookup
 from rearrange.evaluation.judge import Judge
 from rearrange.evaluation.measure import NotMeasurable, measured
 from rearrange.evaluation.metrics import (
+    FRAMES_PER_BEAT,
     chord_agreement,
     chroma_frames,
     content_similarity,
@@ -23,13 +24,13 @@ from rearrange.evaluation.metrics import (
 )
 from rearrange.evaluation.report.facts import CardEntry, WeakBar
 from rearrange.evaluation.report.stretches import Side, Stretch, onsets_of, sides
+from rearrange.evaluation.report.tune import WITHIN_BEAT
 from rearrange.score import CHORD_INTERVALS, Arrangement, Bar, Chord, Role, Score
 
 __all__ = ["quality_card", "weak_bars"]
 
 Floats = NDArray[np.float64]
 
-_FRAMES_PER_BEAT = 12  # of chroma_frames
 _UNLIKE = 0.8  # cosine of a bar's chroma
 _OTHER_CHORDS = 0.5  # of a bar's time
 _HARDLY_HEARD = 1 / 3  # of the notes in the song's usual bar
@@ -38,7 +39,6 @@ _FEWEST_BARS = 8  # below, every bar is nearly bound to differ
 _TOO_OFTEN = 9  # eight bars of vamp are a verse; what goes on without any change is a loop
 _FEWEST_OF_TUNE = 2  # of one note nobody can say whether it is the tune
 _LOST_TUNE = 1 / 3
-_TUNE_BEAT = 0.6  # as `tune` pairs notes
 _CHORD_STEP_BEAT = 0.25
 _EARLY_BEAT = 0.05  # of the song: a note so little before a bar line belongs to the bar after it
 
@@ -149,7 +149,7 @@ def _sounding(side: Side, bars: Sequence[Bar], n_beats: int) -> Floats:
     frames = chroma_frames(side.tracks, n_beats, beat_ratio=side.beat_ratio)
     return np.array(
         [
-            frames[round(bar.onset_beat * _FRAMES_PER_BEAT) : round(bar.end_beat * _FRAMES_PER_BEAT)].sum(axis=0)
+            frames[round(bar.onset_beat * FRAMES_PER_BEAT) : round(bar.end_beat * FRAMES_PER_BEAT)].sum(axis=0)
             for bar in bars
         ]
     )
@@ -202,7 +202,7 @@ def _lost_tune(score: Score, arrangement: Arrangement, bars: Sequence[Bar]) -> l
     words = []
     for bar in bars:
         inside = (theirs[:, 0] > bar.onset_beat - _EARLY_BEAT) & (theirs[:, 0] < bar.end_beat - _EARLY_BEAT)
-        near = np.abs(theirs[inside, 0][:, None] - ours[:, 0][None, :]) <= _TUNE_BEAT
+        near = np.abs(theirs[inside, 0][:, None] - ours[:, 0][None, :]) <= WITHIN_BEAT
         same = theirs[inside, 1][:, None] == ours[:, 1][None, :]
         found = (near & same).any(axis=1)
         lost = len(found) >= _FEWEST_OF_TUNE and float(found.mean()) < _LOST_TUNE

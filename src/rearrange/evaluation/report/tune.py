@@ -13,9 +13,9 @@ from rearrange.evaluation.report.names import instrument_words
 from rearrange.evaluation.report.stretches import Side
 from rearrange.score import Note, Role, Track
 
-__all__ = ["TuneChange", "doubling_of", "octave_words", "tune_change", "tune_words"]
+__all__ = ["WITHIN_BEAT", "TuneChange", "doubling_of", "octave_words", "tune_change", "tune_words"]
 
-_WITHIN_BEAT = 0.6  # of the song: half a beat early is the same note, anticipated
+WITHIN_BEAT = 0.6  # of the song: half a beat early is the same note, anticipated
 _ANTICIPATED_BEAT = 0.35
 _ON_BEAT = 0.1  # swing moves what lies between the beats, so delay is read on them
 _ORNAMENT_BEAT = 0.5  # a longer note that is not the tune's is another tune
@@ -95,8 +95,8 @@ def _pairs(song: Sequence[Note], result: Sequence[Note], ratio: float) -> list[t
     onsets = [note.onset_beat / ratio for note in result]
     candidates: list[tuple[float, int, int]] = []
     for i, note in enumerate(song):
-        for j in range(bisect_left(onsets, note.onset_beat - _WITHIN_BEAT), len(result)):
-            if onsets[j] > note.onset_beat + _WITHIN_BEAT:
+        for j in range(bisect_left(onsets, note.onset_beat - WITHIN_BEAT), len(result)):
+            if onsets[j] > note.onset_beat + WITHIN_BEAT:
                 break
             if (result[j].pitch - note.pitch) % 12 == 0:
                 candidates.append((abs(onsets[j] - note.onset_beat), i, j))

@@ -8,17 +8,16 @@ be measured says why.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from rearrange.analysis.harmony import estimate_key
 from rearrange.evaluation.judge import Judge
 from rearrange.evaluation.measure import Measure, NotMeasurable, measured
 from rearrange.evaluation.metrics import (
     chord_agreement,
     chords_in_reference_beats,
-    chroma_frames,
     content_similarity,
     distinct_rhythm,
     groove_similarity,
     heard_chords,
+    heard_key,
     in_reference_beats,
     key_agreement,
     melody_f1,
@@ -107,11 +106,9 @@ def _heard_harmony(arrangement: Arrangement) -> tuple[Key, tuple[Chord, ...]]:
     """Key and chords as analysis hears them in the notes: what the arranger says of itself does not count."""
     tracks, timeline = arrangement.tracks, arrangement.timeline
     n_beats = int(timeline.end_beat)
-    if n_beats < 1:
-        return Key(0, "major", 0.0), ()
-    by_beat = chroma_frames(tracks, n_beats).reshape(n_beats, -1, 12).sum(axis=1)
-    chords = heard_chords(tracks, timeline, estimate_key(by_beat))
-    return estimate_key(by_beat, chords), chords
+    key = heard_key(tracks, n_beats)
+    chords = heard_chords(tracks, timeline, key) if n_beats >= 1 else ()
+    return heard_key(tracks, n_beats, chords), chords
 
 
 def genre_measures(judge: Judge, arrangement: Arrangement, genre: str) -> Mapping[str, Measure]:
