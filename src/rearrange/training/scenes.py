@@ -27,7 +27,7 @@ from rearrange.errors import RearrangeError, UsageError
 from rearrange.evaluation.corpora import training_songs, unpacked
 from rearrange.evaluation.songs import SongRef, SymbolicSong, load_song, score_of
 from rearrange.genre import genre_names, load_genre
-from rearrange.score import NoteEvent, Part, Performance, Role, Timeline
+from rearrange.score import Chord, Key, NoteEvent, Part, Performance, Role, Timeline
 from rearrange.stages.arrange import ArrangeSettings, arrange
 from rearrange.training.clips import Clip, clips_of, drawn, drumming, fills_for, name_of, repeated
 
@@ -59,6 +59,8 @@ class Scene:
     songs : what it was made from, by corpus and id
     parts : with role, program and notes; at most one of drums
     beats_s, positions : (n_beats,) felt beats, and each one's place in its bar, 0 for a downbeat
+    chords : from beat to beat, the first being 0; none where only drums play, None where nobody knows them
+    key : None where nobody knows it, or where it changes
     """
 
     kind: str
@@ -67,6 +69,8 @@ class Scene:
     beats_s: Floats
     positions: NDArray[np.int64]
     beats_per_bar: int
+    chords: tuple[Chord, ...] | None = None
+    key: Key | None = None
 
     @property
     def downbeats_s(self) -> Floats:
@@ -164,6 +168,7 @@ def _groove(songs: Library, rng: np.random.Generator) -> Scene | None:
         beats_s=np.asarray(beats * period_s, dtype=np.float64),
         positions=beats % clip.beats_per_bar,
         beats_per_bar=clip.beats_per_bar,
+        chords=(),
     )
     return _excerpt(whole, rng, start_s=start_s, timing_s=_TIMING_S["human"])
 
@@ -258,7 +263,7 @@ def _arranged(song: SongRef, genre: str, seed: int) -> Scene:
         role = Role.DRUMS if track.is_drum else track.role
         parts.append(Part(track.name, notes, is_drum=track.is_drum, role=role, program=track.program))
     known = SymbolicSong(
-        song.id, song.corpus, Performance(tuple(parts), 0.0), made.timeline, chords=None, key=None
+        song.id, song.corpus, Performance(tuple(parts), 0.0), made.timeline, made.chords, key=None
     )
     return _with_beats("patterns", known, parts)
 
@@ -271,7 +276,8 @@ def _with_beats(kind: str, song: SymbolicSong, parts: Sequence[Part]) -> Scene:
     for i in range(1, len(beats)):
         positions[i] = 0 if float(beats[i]) in starts else positions[i - 1] + 1
     name = f"{song.corpus}/{song.id}"
-    return Scene(kind, (name,), tuple(parts), song.timeline.seconds(beats), positions, n_beats)
+    key = song.key if song.n_keys == 1 else None
+    return Scene(kind, (name,), tuple(parts), song.timeline.seconds(beats), positions, n_beats, song.chords, key)
 
 
 def _excerpt(
@@ -303,4 +309,24 @@ def _excerpt(
             parts.append(replace(part, notes=tuple(sorted(played, key=lambda n: (n.onset_s, n.pitch)))))
     times = (whole.beats_s - start_s) / ratio
     kept = (times >= 0.0) & (times < SCENE_S)
-    return replace(whole, parts=tuple(parts), beats_s=times[kept], positions=whole.positions[kept])
+    return replace(
+        whole,
+        parts=tuple(parts),
+        beats_s=times[kept],
+        positions=whole.positions[kept],
+        chords=_moved(whole.chords, np.flatnonzero(kept), shift),
+        key=replace(whole.key, tonic=(whole.key.tonic + shift) % 12) if whole.key else None,
+    )
+
+
+def _moved(chords: Sequence[Chord] | None, beats: NDArray[np.int64], semitones: int) -> tuple[Chord, ...] | None:
+    """Chords of the beats that are kept, counted from the first of these, in another key."""
+    if chords is None or len(beats) == 0:
+        return None
+    moved = []
+    for chord in chords:
+        onset, end = max(chord.onset_beat, beats[0]) - beats[0], min(chord.end_beat, beats[-1] + 1) - beats[0]
+        if end > onset:
+            root, bass = (chord.root + semitones) % 12, (chord.bass + semitones) % 12
+            moved.append(Chord(float(onset), float(end - onset), root, chord.quality, bass, chord.confidence))
+    return tuple(moved)
