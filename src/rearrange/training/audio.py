@@ -37,7 +37,7 @@ from rearrange.training.kits import Drumming, Kit, drum_on, font_kit, recorded_k
 from rearrange.training.players import play_track
 from rearrange.training.scenes import SCENE_S, Library, Scene, library, make_scene
 
-__all__ = ["STEMS", "Studio", "Take", "main", "make_take"]
+__all__ = ["STEMS", "Studio", "Take", "main", "make_take", "take_of"]
 
 Floats = NDArray[np.float32]
 
@@ -100,7 +100,11 @@ def make_take(studio: Studio, *, seed: int, index: int, kind: str | None = None)
     SoundfontError, DependencyError : what plays it is not there.
     """
     rng = np.random.default_rng([seed, index])
-    scene = make_scene(studio.songs, rng, kind=kind)
+    return take_of(studio, make_scene(studio.songs, rng, kind=kind), rng)
+
+
+def take_of(studio: Studio, scene: Scene, rng: np.random.Generator) -> Take:
+    """A scene, played and mixed as drawn."""
     kit = _drawn_kit(studio, rng)
     strokes = [note for part in scene.parts if part.is_drum for note in part.notes]
     drumming = _at_some_speed(kit, strokes, rng)
