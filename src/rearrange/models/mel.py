@@ -1,18 +1,19 @@
-"""Log-mel frames, as our networks hear: power in bands that are even on the mel scale, a frame every 10 ms.
+"""Log-mel frames, as our networks hear: power in bands that are even on the mel scale.
 
-Conventions: mono at SAMPLE_RATE, full scale ±1; frame i is centred on sample i * HOP_SAMPLES; levels are
+Conventions: mono at a grid's sample rate, full scale ±1; frame i is centred on sample i * hop_samples; levels are
 relative to the recording's own loud frames, so that gain does not matter. Arrays are float32 (n_frames,
-n_bands).
+n_bands). FINE, a frame every 10 ms, is what drums are heard on.
 
 Source: S. S. Stevens et al., 1937, in the form of O'Shaughnessy, 1987 (2595 log10(1 + f / 700)).
 """
 
+from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["FRAME_RATE_HZ", "HOP_SAMPLES", "SAMPLE_RATE", "mel_frames", "normalised"]
+__all__ = ["FINE", "FRAME_RATE_HZ", "HOP_SAMPLES", "SAMPLE_RATE", "MelGrid", "mel_frames", "normalised"]
 
 Floats = NDArray[np.float32]
 
@@ -26,24 +27,42 @@ LOUD_PERCENTILE = 98.0
 _BLOCK_FRAMES = 1024  # 10 s: a block's arrays stay small
 
 
+@dataclass(frozen=True)
+class MelGrid:
+    """When and where in the spectrum power is measured."""
+
+    sample_rate: int
+    hop_samples: int
+    window_samples: int
+    lowest_hz: float
+    highest_hz: float
+
+    @property
+    def frame_rate_hz(self) -> float:
+        return self.sample_rate / self.hop_samples
+
+
+FINE = MelGrid(SAMPLE_RATE, HOP_SAMPLES, WINDOW_SAMPLES, LOWEST_HZ, HIGHEST_HZ)
+
+
 @cache
-def _filters(n_bands: int) -> Floats:
+def _filters(n_bands: int, grid: MelGrid) -> Floats:
     """Triangles even on the mel scale, (n_bins, n_bands), each of area 1 so that noise is flat."""
-    lowest, highest = (2595 * float(np.log10(1 + hz / 700)) for hz in (LOWEST_HZ, HIGHEST_HZ))
+    lowest, highest = (2595 * float(np.log10(1 + hz / 700)) for hz in (grid.lowest_hz, grid.highest_hz))
     mel = np.linspace(lowest, highest, n_bands + 2)
     edges_hz = 700 * (10 ** (mel / 2595) - 1)
-    bins_hz = np.arange(WINDOW_SAMPLES // 2 + 1) * SAMPLE_RATE / WINDOW_SAMPLES
+    bins_hz = np.arange(grid.window_samples // 2 + 1) * grid.sample_rate / grid.window_samples
     # A triangle narrower than two bins would fall between them.
     low, mid, high = edges_hz[:-2], edges_hz[1:-1], edges_hz[2:]
-    width_hz = SAMPLE_RATE / WINDOW_SAMPLES
+    width_hz = grid.sample_rate / grid.window_samples
     rise = (bins_hz[:, None] - np.minimum(low, mid - width_hz)) / np.maximum(mid - low, width_hz)
     fall = (np.maximum(high, mid + width_hz) - bins_hz[:, None]) / np.maximum(high - mid, width_hz)
     weights = np.maximum(np.minimum(rise, fall), 0.0)
     return np.asarray(weights / weights.sum(axis=0), dtype=np.float32)
 
 
-def mel_frames(samples: Floats, n_bands: int = 80) -> Floats:
-    """Mel power, (n_frames, n_bands); a frame every 10 ms, the first centred on the first sample.
+def mel_frames(samples: Floats, n_bands: int = 80, *, grid: MelGrid = FINE) -> Floats:
+    """Mel power, (n_frames, n_bands); a frame every hop of the grid, the first centred on the first sample.
 
     Raises
     ------
@@ -53,15 +72,16 @@ def mel_frames(samples: Floats, n_bands: int = 80) -> Floats:
         raise ValueError(f"expected mono samples of shape (n_samples,), got {samples.shape}")
     from scipy.fft import rfft
 
-    n_frames = len(samples) // HOP_SAMPLES + 1
-    window = np.hanning(WINDOW_SAMPLES + 1)[:-1].astype(np.float32)
-    padded = np.pad(samples, (WINDOW_SAMPLES // 2, WINDOW_SAMPLES))
+    hop, length = grid.hop_samples, grid.window_samples
+    n_frames = len(samples) // hop + 1
+    window = np.hanning(length + 1)[:-1].astype(np.float32)
+    padded = np.pad(samples, (length // 2, length))
     out: Floats = np.empty((n_frames, n_bands), dtype=np.float32)
     for start in range(0, n_frames, _BLOCK_FRAMES):
         stop = min(start + _BLOCK_FRAMES, n_frames)
-        at = np.arange(start, stop)[:, None] * HOP_SAMPLES + np.arange(WINDOW_SAMPLES)
+        at = np.arange(start, stop)[:, None] * hop + np.arange(length)
         spectra = rfft(padded[at] * window, axis=1)
-        out[start:stop] = (spectra.real**2 + spectra.imag**2) @ _filters(n_bands)
+        out[start:stop] = (spectra.real**2 + spectra.imag**2) @ _filters(n_bands, grid)
     return out
 
 
