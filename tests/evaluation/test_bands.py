@@ -1,7 +1,9 @@
 """Bands: the truth lies on the sound, stems add up, and the same specification gives the same samples."""
 
+import tomllib
 from collections import Counter
 from dataclasses import replace
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +30,7 @@ excerpt_s = 9.0
 quick_s = 5.0
 quick_bands = 2
 fonts = ["fluid-soundfont-gm", "csound-gm", "fluidr3mono"]
+unseen_fonts = ["csound-gm"]
 mix_lufs = -16.0
 drums_lufs = -20.0
 bass_lufs = -22.0
@@ -115,6 +118,11 @@ def test_the_real_set_meets_every_font_and_condition() -> None:
     fonts = table.list("fonts", str, "fonts")
     assert len(fonts) >= 3
     assert set(fonts) <= {font.name for font in known_soundfonts()}
+    never = set(table.list("unseen_fonts", str, "fonts"))
+    assert never
+    assert never <= set(fonts)
+    declared = tomllib.loads((files("rearrange.training") / "fonts.toml").read_text(encoding="utf-8"))
+    assert never == {font["name"] for font in declared["font"] if font["use"] == "unseen"}
     conditions = read_conditions(table)
     assert conditions[0] == Condition(conditions[0].name), "the first is dry"
     parts = list(table.tables("part"))

@@ -48,7 +48,8 @@ _TAIL_S = 1.0  # what still rings after the last bar
 class BandSpec:
     """Which song is played how: by which font, under which condition, arranged in which genre ("": as it is).
 
-    `levels_lufs` has the loudness of each of STEMS, and that of the mix last.
+    `levels_lufs` has the loudness of each of STEMS, and that of the mix last. `is_unseen` of a font that no
+    network of ours was trained with.
     """
 
     name: str
@@ -58,6 +59,7 @@ class BandSpec:
     genre: str
     excerpt_s: float
     levels_lufs: tuple[float, ...]
+    is_unseen: bool = False
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,7 @@ def band_specs(data: Path, folder: Path, *, quick: bool = False) -> tuple[BandSp
     for key in ("kind", "title", "source", "licence", "built"):
         table.string(key)
     fonts = [str(font) for font in table.list("fonts", str, "names of sound fonts")]
+    unseen = {str(font) for font in table.list("unseen_fonts", str, "names of sound fonts")}
     conditions = read_conditions(table)
     levels = tuple(table.number(f"{name}_lufs", low=-60, high=0) for name in (*STEMS, "mix"))
     long_s, quick_s = (table.number(key, low=1, high=600) for key in ("excerpt_s", "quick_s"))
@@ -112,11 +115,12 @@ def band_specs(data: Path, folder: Path, *, quick: bool = False) -> tuple[BandSp
     parts = [_songs(part, data, folder) for part in table.tables("part")]
     table.finish()
     songs = [part[i] for i in range(max(map(len, parts))) for part in parts if i < len(part)]
+    lasts_s = quick_s if quick else long_s
     specs = []
     for i, font, which in rounds(len(songs), len(parts), len(fonts), len(conditions)):
         (song, genre), condition = songs[i], conditions[which]
         name = f"{song.corpus} {song.id}, {fonts[font]}, {condition.name}"
-        specs.append(BandSpec(name, song, fonts[font], condition, genre, quick_s if quick else long_s, levels))
+        specs.append(BandSpec(name, song, fonts[font], condition, genre, lasts_s, levels, fonts[font] in unseen))
     return tuple(specs[:n_quick] if quick else specs)
 
 

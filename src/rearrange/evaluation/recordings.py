@@ -96,6 +96,11 @@ class Recording:
         """
         return self._stems(duration_s) if self.stem_files else None
 
+    @property
+    def trains(self) -> bool:
+        """Whether a network of ours may have been trained on it."""
+        return self.use == "train, evaluate"
+
     @cached_property
     def beats_s(self) -> Floats | None:
         """Felt beats, (n_beats,); None where nobody has annotated them.

@@ -9,7 +9,11 @@ from dataclasses import dataclass, field
 
 from rearrange.evaluation.measure import Measure
 
-__all__ = ["Row"]
+__all__ = ["SEEN_FONT", "SEEN_RECORDING", "UNSEEN_FONT", "UNSEEN_RECORDING", "Row"]
+
+# What our networks were trained on, of what is heard; songs are test songs always.
+SEEN_FONT, UNSEEN_FONT = "a font that trains", "a font that never trains"
+SEEN_RECORDING, UNSEEN_RECORDING = "recordings that train the separator", "recordings that never train"
 
 
 @dataclass(frozen=True)
@@ -20,6 +24,7 @@ class Row:
     set : the test set: oracle, bands or recordings
     song, corpus : which song, and of which collection
     condition : what was done to its sound: a room, noise, a codec; empty for none
+    met : whether our networks were trained on its font or recording, one of the above; empty of notes
     system : what was measured: an arranger, a baseline, a pair of ears
     """
 
@@ -31,4 +36,5 @@ class Row:
     seed: int = 0
     corpus: str = ""
     condition: str = ""
+    met: str = ""
     measures: Mapping[str, Measure] = field(default_factory=dict)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from rearrange.evaluation.columns import Column, column
-from rearrange.evaluation.rows import Row
+from rearrange.evaluation.rows import SEEN_RECORDING, Row
 from rearrange.evaluation.statistics import bootstrap_interval
 
 __all__ = ["SPECS", "WEAK", "Cell", "Spec", "Table", "TableRow", "tables_of"]
@@ -108,6 +108,11 @@ _SETS = (("oracle", "from MIDI"), ("bands", "from sound (rendered bands)"))
 _HEARD_SETS = (("bands", "rendered bands"), ("recordings", "real recordings"))
 
 
+def _is_unseen(row: Row) -> bool:
+    """Whether it is of a sound that no network of ours was trained on; rendered songs are test songs always."""
+    return row.set != "recordings" or row.met != SEEN_RECORDING
+
+
 def _is_of_systems(row: Row) -> bool:
     """Whether a row is of the few songs and genres that every system was heard with."""
     return row.condition == "systems"
@@ -147,7 +152,7 @@ SPECS: tuple[Spec, ...] = (
         ("content", "melody", "chords"), OURS, with_all=True,
     ),
     *(
-        Spec(f"{kind}-{name}", "ears", name, f"{heading}, {title}", "system", columns)
+        Spec(f"{kind}-{name}", "ears", name, f"{heading}, {title}", "system", columns, keep=_is_unseen)
         for name, title in _HEARD_SETS
         for kind, heading, columns in (
             ("separation", "Separation", _SEPARATION),
@@ -160,6 +165,14 @@ SPECS: tuple[Spec, ...] = (
     Spec(
         "ears-conditions", "ears", "bands", "Our ears, by what was done to the sound", "condition",
         ("notes_all", "drums_mean", "beats", "downbeats", "tempo", "chords", "key"), ("rearrange",),
+    ),
+    *(
+        Spec(
+            f"ears-met-{name}", "ears", name, f"Our ears, by what they were trained on, {title}", "met",
+            (*_SEPARATION, "notes_vocals", "notes_bass", "drums_mean", "beats", "downbeats", "chords", "key"),
+            ("rearrange",),
+        )
+        for name, title in _HEARD_SETS
     ),
     Spec("sound", "sound", "recordings", "Sound of the result", "system", _HEARD, keep=_is_of_systems),
     Spec("sound-genres", "sound", "recordings", "Sound by genre", "genre", _SOUND, OURS, with_all=True,

@@ -30,13 +30,13 @@ from rearrange.evaluation.metrics import (
     in_reference_beats,
 )
 from rearrange.evaluation.recordings import recording
-from rearrange.evaluation.rows import Row
+from rearrange.evaluation.rows import SEEN_FONT, SEEN_RECORDING, UNSEEN_FONT, UNSEEN_RECORDING, Row
 from rearrange.evaluation.songs import SongRef
 from rearrange.evaluation.units import ears
 from rearrange.evaluation.units.hearing import Heard, hear
 from rearrange.evaluation.units.judged import Reference, reference_of
 from rearrange.evaluation.units.songs import Trial, rows_of_systems, scores_of
-from rearrange.score import Arrangement, Chord, Key, Performance, Section, Timeline
+from rearrange.score import Arrangement, Chord, Key, Part, Performance, Section, Timeline
 from rearrange.stages.analyse import analyse
 from rearrange.stages.transcribe import transcribe
 
@@ -76,7 +76,8 @@ def heard_band(
     ------
     RearrangeError : the song cannot be read, or FluidSynth is missing.
     """
-    trial = Trial("bands", spec.song.id, spec.song.corpus, spec.condition.name)
+    met = UNSEEN_FONT if spec.is_unseen else SEEN_FONT
+    trial = Trial("bands", spec.song.id, spec.song.corpus, spec.condition.name, met)
     try:
         band = render_band(spec)
     except NotMeasurable as exc:
@@ -128,7 +129,7 @@ def heard_recording(
     RearrangeError : it cannot be read.
     """
     song = recording(data, name)
-    trial = Trial("recordings", name, "recordings")
+    trial = Trial("recordings", name, "recordings", met=SEEN_RECORDING if song.trains else UNSEEN_RECORDING)
     mix = song.mix(duration_s=seconds)
     heard = _heard(mix)
     if isinstance(heard, str):
@@ -213,10 +214,22 @@ def _ears(trial: Trial, mix: Audio, truth: _Truth, heard: Heard) -> list[Row]:
         **ears.harmony_measures(truth.chords, truth.key, truth.timeline, score),
         **ears.form_measures(truth.sections, truth.timeline, score),
     }
-    return [trial.row("ears", OURS, measures), *_baselines(trial, mix, truth)]
+    return [trial.row("ears", OURS, measures), *_baselines(trial, mix, truth, heard)]
 
 
-def _baselines(trial: Trial, mix: Audio, truth: _Truth) -> list[Row]:
+def _plain_notes(truth: _Truth, heard: Heard) -> Mapping[str, Measure]:
+    """The notes that Basic Pitch and its own decoder find in each of our stems."""
+    names = [name for name in heard.stems if name != "drums"]
+    if truth.performance is None:
+        return ears.note_measures(None, Performance((), 0.0))
+    try:
+        parts = tuple(Part(name, basic_pitch_notes(heard.stems[name])) for name in names)
+    except NotMeasurable as exc:
+        return {f"notes_{name}": Measure(None, str(exc)) for name in ("all", *names)}
+    return ears.note_measures(truth.performance, Performance(parts, truth.performance.duration_s))
+
+
+def _baselines(trial: Trial, mix: Audio, truth: _Truth, heard: Heard) -> list[Row]:
     """Those to be beaten: of separation, drums, notes and beats; and our own drums from the true stem."""
     rows = [trial.row("ears", "mixture", ears.separation_measures(truth.stems, mixture_as_stems(mix, STEMS)))]
     stems = spectral_stems(mix)
@@ -240,6 +253,7 @@ def _baselines(trial: Trial, mix: Audio, truth: _Truth) -> list[Row]:
         notes = {"notes_all": Measure(None, str(exc))}
     notes |= {f"notes_{name}": Measure(None, "it hears one part") for name in ("vocals", "bass", "other")}
     rows.append(trial.row("ears", "basic-pitch", notes))
+    rows.append(trial.row("ears", "basic-pitch, same stems", _plain_notes(truth, heard)))
     try:
         found = librosa_beats(mix)
         beats = ears.beat_measures(

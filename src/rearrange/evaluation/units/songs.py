@@ -69,11 +69,13 @@ def scores_of(songs: Sequence[SongRef]) -> tuple[Score, ...]:
 class Trial:
     """What rows of one song have in common."""
 
-    def __init__(self, set_name: str, song: str, corpus: str, condition: str = "") -> None:
-        self.set_name, self.song, self.corpus, self.condition = set_name, song, corpus, condition
+    def __init__(self, set_name: str, song: str, corpus: str, condition: str = "", met: str = "") -> None:
+        self.set_name, self.song, self.corpus, self.condition, self.met = set_name, song, corpus, condition, met
 
     def row(self, group: str, system: str, measures: Mapping[str, Measure], genre: str = "", seed: int = 0) -> Row:
-        return Row(group, self.set_name, self.song, system, genre, seed, self.corpus, self.condition, measures)
+        return Row(
+            group, self.set_name, self.song, system, genre, seed, self.corpus, self.condition, self.met, measures
+        )
 
 
 def rows_of_systems(
