@@ -1,5 +1,6 @@
 import logging
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from rearrange.evaluation.baselines.ears import (
     harmonic_percussive_stems,
     librosa_beats,
     mixture_as_stems,
+    official_stems,
     spectral_stems,
 )
 from rearrange.evaluation.measure import NotMeasurable
@@ -41,6 +43,14 @@ def test_the_first_separator_and_its_drums() -> None:
     assert len(onsets) == 8
     assert np.abs(onsets - (0.5 + np.arange(8) * 0.5)).max() < 0.02
     assert first_drum_hits(SILENCE) == ()
+
+
+def test_the_official_separator_is_measured_only_where_its_weights_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REARRANGE_CACHE", str(tmp_path))
+    with pytest.raises(NotMeasurable, match="htdemucs are not on this machine"):
+        official_stems(SILENCE)
 
 
 def test_basic_pitch_hears_a_scale() -> None:

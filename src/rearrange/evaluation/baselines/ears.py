@@ -2,7 +2,8 @@
 
 * librosa's beat tracker, for beats and tempo.
 * Basic Pitch on the whole mix, with its own decoder and thresholds, for notes.
-* The mixture in place of every stem, the floor of separation; harmonic-percussive masks; our own first separator.
+* The mixture in place of every stem, the floor of separation; harmonic-percussive masks; our own first separator;
+  and Demucs with its published weights, where those are at hand.
 * Our own first transcriber of drums, on the drums of that separator.
 
 Conventions: `Audio` in; seconds, MIDI pitches and `Audio` out. Silence is heard as nothing. What is not installed
@@ -29,7 +30,7 @@ from rearrange.analysis.drums import drum_hits
 from rearrange.audio import Audio, resample
 from rearrange.errors import DependencyError
 from rearrange.evaluation.measure import NotMeasurable
-from rearrange.models import basic_pitch
+from rearrange.models import basic_pitch, weights
 from rearrange.score import NoteEvent
 from rearrange.stages.separate import SeparateSettings, separate
 
@@ -40,9 +41,11 @@ __all__ = [
     "harmonic_percussive_stems",
     "librosa_beats",
     "mixture_as_stems",
+    "official_stems",
     "spectral_stems",
 ]
 
+OFFICIAL = "htdemucs"
 LIBROSA_RATE = 22_050  # librosa's default, which its beat tracker's defaults (hop 512) are made for
 # basic_pitch 0.4.0, inference.predict: onset_threshold, frame_threshold, minimum_note_length (127.7 ms) in frames.
 _ONSET_THRESHOLD = 0.5
@@ -129,6 +132,18 @@ def basic_pitch_notes(mix: Audio) -> tuple[NoteEvent, ...]:
 def spectral_stems(mix: Audio) -> dict[str, Audio]:
     """The stems of the classical separator, which is what every network has to beat."""
     return separate(mix, SeparateSettings(separator="spectral"))
+
+
+def official_stems(mix: Audio) -> dict[str, Audio]:
+    """The stems of Demucs with its published weights, where somebody has fetched them.
+
+    Raises
+    ------
+    NotMeasurable : they are not on this machine.
+    """
+    if not weights.find_model(OFFICIAL).installed:
+        raise NotMeasurable(f"the weights of {OFFICIAL} are not on this machine")
+    return separate(mix, SeparateSettings(separator=OFFICIAL))
 
 
 def first_drum_hits(stem: Audio) -> tuple[NoteEvent, ...]:

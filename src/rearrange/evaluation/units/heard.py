@@ -20,6 +20,7 @@ from rearrange.evaluation.baselines.ears import (
     harmonic_percussive_stems,
     librosa_beats,
     mixture_as_stems,
+    official_stems,
     spectral_stems,
 )
 from rearrange.evaluation.measure import Measure, NotMeasurable, measured
@@ -247,6 +248,11 @@ def _baselines(trial: Trial, mix: Audio, truth: _Truth, heard: Heard) -> list[Ro
     except NotMeasurable as exc:
         masks = {f"sdr_{name}": Measure(None, str(exc)) for name in STEMS}
     rows.append(trial.row("ears", "harmonic-percussive", masks))
+    try:
+        official = ears.separation_measures(truth.stems, _as_known(official_stems(mix), truth.stems))
+    except NotMeasurable as exc:
+        official = {f"sdr_{name}": Measure(None, str(exc)) for name in STEMS}
+    rows.append(trial.row("ears", "htdemucs", official))
     try:
         notes: dict[str, Measure] = {**ears.all_notes_measures(truth.performance, basic_pitch_notes(mix))}
     except NotMeasurable as exc:
