@@ -22,6 +22,7 @@ SYSTEMS = {
 }
 STEMS = ("drums", "bass", "other", "vocals")
 VOICES = ("kick", "snare", "hat")
+NOTES = ("all notes", "melody", "bass", "chords")
 HEARD = {"bands": "rendered bands", "recordings": "recordings"}
 Row = list[str]
 
@@ -116,15 +117,16 @@ def ears(figures: Figures) -> str:
 
     rows: list[Row] = []
     for name, title in HEARD.items():
-        ours, mixture, masks = (
-            of("separation", name, system, STEMS, 1) for system in ("rearrange", "mixture", "harmonic-percussive")
+        ours, first, masks = (
+            of("separation", name, system, STEMS, 1) for system in ("rearrange", "spectral", "harmonic-percussive")
         )
-        rows.append([f"SI-SDR in dB, {' / '.join(STEMS)}, {title}", ours, f"mixture {mixture}; masks {masks}"])
+        rows.append([f"SI-SDR in dB, {' / '.join(STEMS)}, {title}", ours, f"`spectral` {first}; masks {masks}"])
     rows.append(
         [
             "notes, F1 of onsets: all / melody / bass / chords, rendered bands",
-            of("notes", "bands", "rearrange", ("all notes", "melody", "bass", "chords")),
-            f"Basic Pitch on the mix: {figures.text('notes-bands', 'basic-pitch', 'all notes')}",
+            of("notes", "bands", "rearrange", NOTES),
+            f"Basic Pitch on the mix {figures.text('notes-bands', 'basic-pitch', 'all notes')}, "
+            f"on the same stems {of('notes', 'bands', 'basic-pitch, same stems', NOTES)}",
         ]
     )
     for name, title in HEARD.items():
