@@ -13,5 +13,5 @@ folder="${1:-../shared/data}"
 device="${2:-cpu}"
 steps=8000 takes=360 batch=8 jobs=2
 if [ "$device" = cuda ]; then steps=20000 takes=2400 batch=32 jobs="$(getconf _NPROCESSORS_ONLN)"; fi
-exec "${PYTHON:-python3}" -m rearrange.training.drums --data "$folder/symbolic" --hits "$folder/samples/drum_hits" \
+exec "${REARRANGE:-.venv/bin/rearrange}" train drums --data "$folder" \
     --takes "$takes" --steps "$steps" --batch "$batch" --jobs "$jobs" --held-out 20 --seed 0 --device "$device"

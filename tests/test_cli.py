@@ -58,7 +58,7 @@ def test_the_commands_are_those_of_this_release() -> None:
             "export",
             "genres",
         ),
-        *("soundfonts", "models", "batch", "evaluate", "doctor"),
+        *("soundfonts", "models", "batch", "evaluate", "train", "doctor"),
     }
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 
 from rearrange import __version__
-from rearrange.commands import catalogue, convert, diagnosis, evaluate, exports, preview, single
+from rearrange.commands import catalogue, convert, diagnosis, evaluate, exports, preview, single, train
 from rearrange.commands.console import Interrupt
 from rearrange.errors import CancelledError, RearrangeError
 
@@ -39,7 +39,7 @@ def _with_a_genre_that_exists(command: click.Command, genre: str) -> None:
         _with_a_genre_that_exists(child, genre)
 
 
-for _module in (convert, single, preview, exports, catalogue, evaluate, diagnosis):
+for _module in (convert, single, preview, exports, catalogue, evaluate, train, diagnosis):
     for _command in _module.COMMANDS:
         rearrange.add_command(_command)
 _names = sorted(path.stem for path in (Path(__file__).parent / "genres").glob("*.toml"))

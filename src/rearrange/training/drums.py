@@ -1,6 +1,6 @@
-"""Train `models/drums`: `python -m rearrange.training.drums --data FOLDER --hits FOLDER --out FOLDER`.
+"""Train `models/drums`: `rearrange train drums --data FOLDER --out FOLDER`.
 
-Takes of training audio become mel power once (`drum_takes`), kept in `--cache`; each step then draws crops from
+Takes of training audio become mel power once (`drum_takes`), kept in `--bank`; each step then draws crops from
 them. The network is the moving average of the trained one. Thresholds are set per class on takes of validation
 songs with the fonts that train; figures are those of validation songs with the font that is never trained on.
 
@@ -22,14 +22,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rearrange.errors import RearrangeError
 from rearrange.evaluation.metrics.transcription import drum_scores
 from rearrange.models.drums import CLASSES, DrumsConfig, DrumsNetwork, build, pick_hits, save
 from rearrange.score import NoteEvent
 from rearrange.training.audio import Studio, make_take
 from rearrange.training.drum_takes import VIEWS, DrumTake, drawn_crop, drum_take, read_take, write_take
-from rearrange.training.fonts import find_fonts, read_hits
+from rearrange.training.fonts import HitKit, find_fonts, read_hits
 from rearrange.training.scenes import library
+from rearrange.training.start import start
 
 if TYPE_CHECKING:
     import torch
@@ -246,12 +246,17 @@ def tuned(network: DrumsNetwork, takes: Sequence[DrumTake]) -> DrumsNetwork:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Prepare takes, train, set thresholds, say how good it is, and write the model."""
+    """Prepare takes, train, set thresholds, say how good it is, and write the model.
+
+    Raises
+    ------
+    UsageError : an archive is missing.
+    SoundfontError : no font of a use is here, or a recording of a hit is missing.
+    """
     parser = argparse.ArgumentParser(description="Train the drum network.")
-    parser.add_argument("--data", type=Path, required=True, help="the folder that holds the sets as .tar.xz")
-    parser.add_argument("--sets", type=Path, default=Path("out/sets"), help="where they are unpacked")
-    parser.add_argument("--hits", type=Path, help="the folder of recorded drum hits")
-    parser.add_argument("--cache", type=Path, default=Path("out/drums/takes"), help="keeps the takes")
+    parser.add_argument("--data", type=Path, required=True, help="holds symbolic/ and samples/drum_hits")
+    parser.add_argument("--sets", type=Path, default=Path("out/sets"), help="where the sets are unpacked")
+    parser.add_argument("--bank", type=Path, default=Path("out/drums/takes"), help="keeps the takes")
     parser.add_argument("--out", type=Path, default=Path("out/drums"), help="checkpoint and model")
     parser.add_argument("--takes", type=int, default=1500)
     parser.add_argument("--steps", type=int, default=Recipe.steps)
@@ -263,32 +268,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--prepare-only", action="store_true", help="make the takes, and stop")
     options = parser.parse_args(arguments)
     config = DrumsConfig()
+    songs = {
+        share: library(options.data / "symbolic", options.sets, share) for share in ("training", "validation")
+    }
+    hits = _recorded_hits(options.data / "samples" / "drum_hits")
+    fonts = find_fonts()
+
+    def made(studio: Studio, seed: int, count: int) -> list[DrumTake]:
+        return list(
+            prepared(studio, options.bank, seed=seed, count=count, n_bands=config.n_bands, jobs=options.jobs)
+        )
+
+    held_out = {
+        "tuning": made(Studio(songs["validation"], fonts, hits), TUNING_SEED, options.held_out),
+        "unseen font": made(Studio(songs["validation"], find_fonts("unseen")), UNSEEN_SEED, options.held_out),
+    }
+    takes = made(Studio(songs["training"], fonts, hits), options.seed, options.takes)
+    if options.prepare_only:
+        print(f"{len(takes)} takes are there")
+        return 0
     recipe = Recipe(steps=options.steps, batch=options.batch, seed=options.seed)
-    try:
-        hits = read_hits(options.hits) if options.hits else ()
-        songs = {share: library(options.data, options.sets, share) for share in ("training", "validation")}
-        ours = Studio(songs["training"], find_fonts(), hits)
-        tuning = Studio(songs["validation"], find_fonts(), hits)
-        unseen = Studio(songs["validation"], find_fonts("unseen"))
-
-        def made(studio: Studio, seed: int, count: int) -> Iterator[DrumTake]:
-            return prepared(
-                studio, options.cache, seed=seed, count=count, n_bands=config.n_bands, jobs=options.jobs
-            )
-
-        held_out = {
-            "tuning": list(made(tuning, TUNING_SEED, options.held_out)),
-            "unseen font": list(made(unseen, UNSEEN_SEED, options.held_out)),
-        }
-        if options.prepare_only:
-            print(f"{sum(1 for _ in made(ours, options.seed, options.takes))} takes are there")
-            return 0
-        takes = list(made(ours, options.seed, options.takes))
-        network = train(takes, config, recipe, folder=options.out, device=options.device)
-    except RearrangeError as exc:
-        print(exc, file=sys.stderr)
-        return exc.exit_code
-    network = tuned(network, held_out["tuning"])
+    network = tuned(train(takes, config, recipe, folder=options.out, device=options.device), held_out["tuning"])
     for name, each in held_out.items():
         for view in VIEWS:
             scores = scores_of(network, each, view)
@@ -298,5 +298,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _recorded_hits(folder: Path) -> tuple[HitKit, ...]:
+    if folder.is_dir():
+        return read_hits(folder)
+    print(f"without recorded hits: there is no {folder}")
+    return ()
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(start(main))
