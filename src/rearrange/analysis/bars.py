@@ -39,6 +39,7 @@ def bar_starts(
     phase: int,
     *,
     early_end: float | None = None,
+    besides: Floats | None = None,
 ) -> NDArray[np.int64]:
     """Indices of the beats that begin a bar, increasing; the first is less than a bar after the first beat.
 
@@ -48,6 +49,7 @@ def bar_starts(
     beat_frames : (n_beats,)
     beats_per_bar, phase : the song's usual bars; they stay wherever nothing speaks against them
     early_end : cost of a bar that ends early; by the kind of evidence if None
+    besides : (n_beats, beats_per_bar) what else is known of how beats fit places in the bar
     """
     n_beats = len(beat_frames)
     if n_beats < 4 * beats_per_bar:
@@ -55,6 +57,8 @@ def bar_starts(
     gains = np.zeros((n_beats, beats_per_bar))
     for each in evidence:
         gains[:-1] += _gains(each, beat_frames, beats_per_bar)
+    if besides is not None:
+        gains += besides
     cost = sum(_EARLY_END[each.source] for each in evidence) if early_end is None else early_end
     # Bars that begin elsewhere from the start are as unlikely as bars that move later.
     gains[0] -= cost

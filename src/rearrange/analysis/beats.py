@@ -12,12 +12,15 @@ candidate tempos at once; smoothing after E. T. Whittaker, "On a new method of g
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rearrange.analysis.bar_pointer import BeatActivations
 from rearrange.analysis.bars import bar_starts
 from rearrange.analysis.evidence import Evidence
+from rearrange.analysis.heard_beats import heard_sequences, place_gains, reading_score
 from rearrange.analysis.metre import FEWEST_BEATS, MetreChoice, choose_metre
 from rearrange.analysis.onsets import FRAME_RATE_HZ
 from rearrange.analysis.tempo import HOP_S, candidate_periods, period_path, pulse_salience, tempogram
@@ -68,12 +71,14 @@ def track_beats(
     *,
     tempo_bpm: float | None = None,
     beats_per_bar: Sequence[int] = (2, 3, 4),
+    heard: BeatActivations | None = None,
 ) -> BeatTrack:
     """Beats and bars of a song; a steady grid of no confidence where nothing tells them.
 
     Parameters
     ----------
     evidence : of the sound, of the notes, or both, of equal length
+    heard : what a network heard in the sound, if it was asked
     tempo_bpm : felt beats per minute, if the user knows it
     beats_per_bar : the kinds of bar allowed: 4, 3, and 2 for 6/8
     """
@@ -86,10 +91,14 @@ def track_beats(
         return _steady_track(duration_s, tempo_bpm, beats_per_bar[-1])
     paths = np.stack([period_path(correlations, float(period)) for period in periods])
     sequences = beat_paths(strength, paths)
-    choice = choose_metre(evidence, sequences, beats_per_bar=beats_per_bar)
+    besides = None
+    if heard is not None:
+        sequences += heard_sequences(heard, tempo_bpm=tempo_bpm, beats_per_bar=beats_per_bar)
+        besides = partial(reading_score, heard)
+    choice = choose_metre(evidence, sequences, beats_per_bar=beats_per_bar, besides=besides)
     if choice is None:
         return _steady_track(duration_s, tempo_bpm or 60.0 / float(periods[0]), beats_per_bar[-1])
-    return _finished(evidence, strength, choice, _clarity(correlations, choice.best.period_s))
+    return _finished(evidence, strength, choice, _clarity(correlations, choice.best.period_s), heard)
 
 
 def _clarity(correlations: Floats, period_s: float) -> float:
@@ -108,7 +117,13 @@ def _steady_track(duration_s: float, tempo_bpm: float | None, beats_per_bar: int
     return BeatTrack(times_s, beats_per_bar, 0, starts, known, 0.0, 0.0)
 
 
-def _finished(evidence: Sequence[Evidence], strength: Floats, choice: MetreChoice, clarity: float) -> BeatTrack:
+def _finished(
+    evidence: Sequence[Evidence],
+    strength: Floats,
+    choice: MetreChoice,
+    clarity: float,
+    heard: BeatActivations | None,
+) -> BeatTrack:
     """The chosen beats refined, smoothed, and carried on to both ends of the song."""
     frames = choice.best.beat_frames
     refined, weights = _refined(strength, frames)
@@ -121,11 +136,13 @@ def _finished(evidence: Sequence[Evidence], strength: Floats, choice: MetreChoic
     after = times[-1] + last_period * np.arange(1, n_after + 1, dtype=np.float64)
     everywhere = np.concatenate([before, times, after]).astype(np.float64)
     n_beats, phase = choice.best.beats_per_bar, (choice.best.phase + n_before) % choice.best.beats_per_bar
+    frames = everywhere * FRAME_RATE_HZ
+    besides = place_gains(heard, frames, n_beats) if heard is not None else None
     return BeatTrack(
         everywhere,
         n_beats,
         phase,
-        bar_starts(evidence, everywhere * FRAME_RATE_HZ, n_beats, phase),
+        bar_starts(evidence, frames, n_beats, phase, besides=besides),
         choice.beat_confidence,
         choice.beat_confidence * clarity,
         choice.bar_confidence,

@@ -12,8 +12,8 @@ waltz faster than about 150 may be read as 6/8, a beat to its bar.
 Source: the weights are fitted; `metre_weights` says on what.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -249,6 +249,7 @@ def choose_metre(
     *,
     beats_per_bar: Sequence[int] = (2, 3, 4),
     halfway: bool = True,
+    besides: Callable[[Hypothesis], float] | None = None,
 ) -> MetreChoice | None:
     """The best reading of any of the beat sequences, or None if all are too short.
 
@@ -258,12 +259,15 @@ def choose_metre(
     beat_sequences : frames of the beats, one array per candidate tempo
     beats_per_bar : the kinds of bar allowed
     halfway : try each sequence's off-beats too, where beat trackers often settle
+    besides : what else is known of a reading, as log odds to be added
     """
     readings: list[list[Hypothesis]] = []
     for beat_frames in beat_sequences:
         shifted = [(beat_frames[:-1] + beat_frames[1:]) / 2] if halfway else []
         for sequence in (beat_frames, *shifted):
             found = hypotheses(evidence, sequence, beats_per_bar=beats_per_bar)
+            if besides is not None:
+                found = [replace(each, score=each.score + besides(each)) for each in found]
             if found:
                 readings.append(found)
     if not readings:
