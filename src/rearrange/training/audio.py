@@ -7,13 +7,15 @@ A take is a scene (`scenes`) played on kits and instruments that are drawn (`kit
 (`desk`). It follows from seed and index alone: takes may be made in any order and by any number of processes.
 
 Conventions: sound float32 (2, n) at SAMPLE_RATE, SCENE_S long. `stems` (drums, bass, other, vocals) add up to
-`dry` exactly; `mix` is that through a medium. Times in seconds from the start. The stem `vocals` is the melody
-on some instrument that sings or leads; percussion that is no drum of the kit sounds in `drums` and is not among
-`hits`.
+`dry` exactly; `mix` is that through a medium. Times in seconds from the start. The stem `vocals` is the melody,
+sung where the studio has voices, or on some instrument that sings or leads; percussion that is no drum of the
+kit sounds in `drums` and is not among `hits`. `Take.notes` are as they sound: a singer's compass may be octaves
+away from what the scene has written.
 
-Limits: no words are sung. Deterministic on one machine with its fonts and its synthesiser (`players`).
+Limits: deterministic on one machine with its fonts and its synthesiser (`players`), and with the same voices and
+samples.
 
-    python -m rearrange.training.audio --data FOLDER [--hits FOLDER] [--takes 20] [--listen FOLDER]
+    python -m rearrange.training.audio --data FOLDER [--hits FOLDER] [--voices FILE] [--samples FOLDER]
 
 makes takes, says how much audio a second of processor makes, and writes them if it is told where.
 """
@@ -35,7 +37,10 @@ from rearrange.training.desk import drawn_medium, drawn_treatment
 from rearrange.training.fonts import FontUse, HitKit, find_fonts, read_hits
 from rearrange.training.kits import Drumming, Kit, drum_on, font_kit, recorded_kit
 from rearrange.training.players import play_track
+from rearrange.training.samples import Instrument, Played, play_samples, read_instruments
 from rearrange.training.scenes import SCENE_S, Library, Scene, library, make_scene
+from rearrange.training.vocals import sung
+from rearrange.training.voices import Voice, read_voices
 
 __all__ = ["STEMS", "Studio", "Take", "main", "make_take", "take_of"]
 
@@ -51,6 +56,7 @@ _PROGRAMS: Mapping[str, tuple[int, ...]] = {
 }
 _OWN_PROGRAM_SHARE = 0.4
 _PART_DB = 3.0  # deviation of the level of each part within its stem
+_SUNG_SHARE, _SAMPLED_SHARE = 0.6, 0.25  # of melodies; of the parts that are not sung
 _RECORDED_SHARE = 0.15  # of takes whose kit is of recorded hits
 _VARISPEED_SHARE = 0.3  # of takes whose drums are played faster and slowed down, or the other way
 _VARISPEED = 0.12
@@ -58,11 +64,13 @@ _VARISPEED = 0.12
 
 @dataclass(frozen=True, eq=False)
 class Studio:
-    """What takes are made with."""
+    """What takes are made with; singers and recorded instruments where there are some."""
 
     songs: Library
     fonts: tuple[FontUse, ...]
     hits: tuple[HitKit, ...] = ()
+    voices: tuple[Voice, ...] = ()
+    instruments: tuple[Instrument, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,12 +123,15 @@ def take_of(studio: Studio, scene: Scene, rng: np.random.Generator) -> Take:
         if part.is_drum:
             continue
         stem = _stem_of(part)
-        font = bands[int(rng.integers(len(bands)))]
-        own = part.program is not None and rng.random() < _OWN_PROGRAM_SHARE
-        program = part.program if own and part.program is not None else int(rng.choice(_PROGRAMS[stem]))
-        sound = _played(part, program, font) * np.float32(10 ** (rng.normal(0.0, _PART_DB) / 20))
+        played = _recorded(studio, scene, part, stem, rng)
+        if played is None:
+            font = bands[int(rng.integers(len(bands)))]
+            own = part.program is not None and rng.random() < _OWN_PROGRAM_SHARE
+            program = part.program if own and part.program is not None else int(rng.choice(_PROGRAMS[stem]))
+            played = Played(_rendered(part, program, font), part.notes)
+        sound = played.samples * np.float32(10 ** (rng.normal(0.0, _PART_DB) / 20))
         raw[stem] = raw[stem] + sound if stem in raw else sound
-        notes[stem] += part.notes
+        notes[stem] += played.notes
     stems = {}
     for stem in STEMS:
         treatment = drawn_treatment(rng, level_db=_LEVELS_DB[stem], is_drums=stem == "drums")
@@ -166,7 +177,18 @@ def _stem_of(part: Part) -> str:
     return "vocals" if part.role is Role.MELODY else "other"
 
 
-def _played(part: Part, program: int, font: FontUse) -> Floats:
+def _recorded(studio: Studio, scene: Scene, part: Part, stem: str, rng: np.random.Generator) -> Played | None:
+    """A part sung, or played on samples; None where a font is to play it."""
+    if part.role is Role.MELODY and studio.voices and rng.random() < _SUNG_SHARE:
+        chords = [note for other in scene.parts if other is not part and not other.is_drum for note in other.notes]
+        return sung(studio.voices, part.notes, rng, duration_s=SCENE_S, chords=chords)
+    fit = [each for each in studio.instruments if stem in each.plays]
+    if not fit or rng.random() >= _SAMPLED_SHARE:
+        return None
+    return play_samples(fit[int(rng.integers(len(fit)))], part.notes, rng, duration_s=SCENE_S)
+
+
+def _rendered(part: Part, program: int, font: FontUse) -> Floats:
     notes = [Note(n.onset_s, n.duration_s, n.pitch, n.velocity) for n in part.notes]
     track = Track(part.name, part.role or Role.CHORDS, program, False, sorted_notes(notes))
     seconds = Timeline.constant(60.0, end_beat=SCENE_S)  # a beat of this timeline is a second
@@ -179,6 +201,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, required=True, help="the folder that holds the sets as .tar.xz")
     parser.add_argument("--cache", type=Path, default=Path("out/sets"), help="where they are unpacked")
     parser.add_argument("--hits", type=Path, help="the folder of recorded drum hits")
+    parser.add_argument("--voices", type=Path, help="the file that training.voices makes")
+    parser.add_argument("--samples", type=Path, help="the folder of recorded instruments")
     parser.add_argument("--takes", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--use", choices=("train", "unseen"), default="train", help="of which fonts")
@@ -188,7 +212,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     try:
         hits = read_hits(options.hits) if options.hits else ()
-        studio = Studio(library(options.data, options.cache), find_fonts(options.use), hits)
+        voices = read_voices(options.voices) if options.voices else ()
+        instruments = read_instruments(options.samples) if options.samples else ()
+        songs = library(options.data, options.cache)
+        studio = Studio(songs, find_fonts(options.use), hits, voices, instruments)
         started_s = time.process_time()
         for index in range(options.takes):
             take = make_take(studio, seed=options.seed, index=index)
