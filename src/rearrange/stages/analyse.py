@@ -21,11 +21,11 @@ from rearrange.analysis.evidence import note_evidence, sound_evidence
 from rearrange.analysis.form import bar_energies, find_sections
 from rearrange.analysis.grid import RELEASE_BEAT, read_grid, timeline_from_beats
 from rearrange.analysis.groove import swing_ratio
-from rearrange.analysis.harmony import estimate_chords, estimate_key
 from rearrange.analysis.onsets import FRAME_RATE_HZ, OnsetEnvelope, band_spectrogram, note_envelope, onset_envelope
 from rearrange.analysis.roles import RolePart, assign_roles
 from rearrange.audio import Audio, resample
 from rearrange.errors import TooLittleMusicError, UsageError
+from rearrange.models import harmony as harmony_model
 from rearrange.progress import Progress, silent, span
 from rearrange.score import Note, NoteEvent, Performance, Role, Score, Timeline, Track, sorted_notes
 
@@ -42,7 +42,6 @@ _SILENCE = 1e-4  # RMS, −80 dB of full scale
 _FEWEST_NOTES = 4
 _KEPT_DEVIATION = 0.25
 _SHORTEST_NOTE_BEAT = 0.125
-_NOTES_SHARE = 0.35  # of the notes heard, against the sound itself, in the chroma
 _HELD_LEVEL = 0.25  # of a note's power in the bars after the one it begins in
 _RHYTHM_STEPS = 8  # per bar, in what form is told from
 
@@ -95,20 +94,20 @@ def analyse(
     progress(0.6, "finding chords and key")
     unit = 1.5 if timeline.metres[0][1].denominator == 8 else 1.0
     edges = np.arange(0.0, timeline.end_beat + unit / 2, unit)
-    treble, bass = _chroma(heard, timeline.seconds(edges))
     starts = {round(bar.onset_beat, 3) for bar in timeline.bars}
     downbeats = np.array([round(float(edge), 3) in starts for edge in edges[:-1]])
-    chords = estimate_chords(treble, bass, onset_beats=edges, downbeats=downbeats)
-    key = estimate_key(treble, chords)
-    chords = estimate_chords(treble, bass, onset_beats=edges, downbeats=downbeats, key=key)
+    spans = _spans(heard, timeline.seconds(edges), downbeats)
+    harmony = harmony_model.load().hear(spans, edges)
     progress(0.8, "finding parts and form")
     tracks = _tracks(performance, timeline, is_audio=mix is not None)
     energies = bar_energies(_bar_levels(heard, timeline))
-    sections = find_sections(_bar_features(treble, heard, timeline, edges, energies), energies, timeline.bars)
+    sections = find_sections(
+        _bar_features(spans.together.treble, heard, timeline, edges, energies), energies, timeline.bars
+    )
     onsets = np.array([note.onset_s for note in (*heard.notes, *heard.hits)])
     swing, _ = swing_ratio(timeline.beats(onsets)) if unit == 1.0 else (1.0, 0.0)
     progress(1.0, "analysed")
-    return Score(timeline, key, chords, sections, tracks, energies, swing)
+    return Score(timeline, harmony.key, harmony.chords, sections, tracks, energies, swing)
 
 
 def _allowed(settings: AnalyseSettings) -> tuple[int, ...]:
@@ -189,24 +188,13 @@ def _sounding_span(heard: _Heard) -> tuple[float, float]:
     return first, max([*ends, *(hit.onset_s + 0.1 for hit in heard.hits)])
 
 
-def _chroma(heard: _Heard, borders_s: Floats) -> tuple[Floats, Floats]:
-    """Chroma of each span in all registers and in the bass, of the sound and the notes together."""
+def _spans(heard: _Heard, borders_s: Floats, downbeats: NDArray[np.bool_]) -> harmony_model.Spans:
+    """Chroma of each span, of the sound and of the notes."""
     roll = chroma_of.note_pitch_frames(heard.notes, heard.duration_s)
     of_notes = chroma_of.note_chroma(roll, borders_s)
     if heard.spectrogram is None:
-        return of_notes.treble, of_notes.bass
-    of_sound = chroma_of.beat_chroma(heard.spectrogram, borders_s)
-    return (
-        (1 - _NOTES_SHARE) * _unit(of_sound.treble) + _NOTES_SHARE * _unit(of_notes.treble),
-        (1 - _NOTES_SHARE) * _unit(of_sound.bass) + _NOTES_SHARE * _unit(of_notes.bass),
-    )
-
-
-def _unit(chroma: Floats) -> Floats:
-    """Rows that sum to one where they are loud, and less where they are much quieter than the song."""
-    total = chroma.sum(axis=1, keepdims=True)
-    floor = 0.05 * float(np.median(total)) + 1e-12
-    return np.asarray(chroma / np.maximum(total, floor))
+        return harmony_model.Spans(None, of_notes, downbeats)
+    return harmony_model.Spans(chroma_of.beat_chroma(heard.spectrogram, borders_s), of_notes, downbeats)
 
 
 def _bar_levels(heard: _Heard, timeline: Timeline) -> Floats:
