@@ -85,16 +85,17 @@ def test_the_loss_of_the_truth_is_nothing_and_grows_with_the_error() -> None:
 
 
 def test_a_stopped_run_ends_where_it_would_have_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(htdemucs, "halving_is_safe", lambda *_, **__: False)
     whole = trained(tmp_path / "whole")
     assert whole.step == RECIPE.steps
     step, left = htdemucs._step, 1
 
-    def stopped(*arguments: object) -> float:
+    def stopped(*arguments: object, **named: object) -> float:
         nonlocal left
         if left == 0:
             raise KeyboardInterrupt
         left -= 1
-        return step(*arguments)  # type: ignore[arg-type]
+        return step(*arguments, **named)  # type: ignore[arg-type]
 
     monkeypatch.setattr(htdemucs, "CHECKPOINT_S", 0.0)
     monkeypatch.setattr(htdemucs, "_step", stopped)
@@ -104,6 +105,29 @@ def test_a_stopped_run_ends_where_it_would_have_ended(tmp_path: Path, monkeypatc
     resumed = trained(tmp_path / "stopped")
     for name, value in resumed.average.items():
         np.testing.assert_allclose(value.numpy(), whole.average[name].numpy(), atol=1e-7)
+
+
+def test_bfloat16_is_not_used_where_its_gradients_are_wrong(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = fresh(tmp_path / "none.pt")
+    backward = htdemucs._backward
+
+    def turned(part: str) -> object:
+        def wrong(state: Trained, batch: object, *, device: str, half: bool) -> float:
+            loss = backward(state, batch, device=device, half=False)  # type: ignore[arg-type]
+            for name, value in state.module.named_parameters():
+                if half and name.startswith(part) and value.grad is not None:
+                    value.grad.neg_()
+            return loss
+
+        return wrong
+
+    monkeypatch.setattr(htdemucs, "_backward", turned("nothing"))
+    assert htdemucs.halving_is_safe(state, shelf(), device="cpu")
+    monkeypatch.setattr(htdemucs, "_backward", turned("tencoder.1"))
+    assert not htdemucs.halving_is_safe(state, shelf(), device="cpu")
+    assert all(value.grad is None for value in state.module.parameters())
 
 
 def test_a_run_ends_by_the_clock(tmp_path: Path) -> None:

@@ -44,6 +44,7 @@ __all__ = ["loss_of", "main", "scores_of", "train"]
 CHECKPOINT_S = 120.0
 _PACED = (10, 50)  # steps of a run between which its pace is taken
 _MEASURED_S = 10.0  # of each take
+_ALIKE = 0.9  # cosine of gradients; where sums are right, it is 0.999
 
 
 def train(
@@ -73,6 +74,8 @@ def train(
     batches = drawn_batches(
         shelf, seed=begin.recipe.seed, first=first, batch=begin.recipe.batch, n_samples=n_samples, threads=threads
     )
+    half = halving_is_safe(begin, shelf, device=device)
+    print("trained in bfloat16" if half else "trained in single precision: bfloat16 goes wrong here", flush=True)
     written_s, paced_s, running = time.monotonic(), 0.0, 0.0
     try:
         while state.step < state.recipe.steps and time.monotonic() < until_s:
@@ -85,7 +88,8 @@ def train(
                     left = max(int((until_s - time.monotonic()) / pace_s), 1)
                     state = replace(state, recipe=replace(state.recipe, steps=state.step + left))
                 print(f"{pace_s:.3f} s a step; the last is {state.recipe.steps}", flush=True)
-            loss = _step(state, mixed(next(batches), seed=state.recipe.seed, device=device), device)
+            batch = mixed(next(batches), seed=state.recipe.seed, device=device)
+            loss = _step(state, batch, device=device, half=half)
             running = loss if state.step == first else 0.98 * running + 0.02 * loss
             state = replace(state, step=state.step + 1)
             if state.step % 100 == 0:
@@ -96,7 +100,7 @@ def train(
     except torch.OutOfMemoryError as exc:
         raise ModelError(f"not enough memory on {device}", "a smaller --batch") from exc
     finally:
-        batches.close()  # type: ignore[attr-defined]
+        batches.close()
     state.write(checkpoint)
     return state
 
@@ -107,24 +111,59 @@ def _rate(recipe: Recipe, step: int) -> float:
     return recipe.rate * min((step + 1) / recipe.warm_up, 1.0, 0.01 + 0.99 * left)
 
 
-def _step(state: Trained, batch: Batch, device: str) -> float:
+def halving_is_safe(state: Trained, shelf: Shelf, *, device: str) -> bool:
+    """Whether in every part of the network gradients in bfloat16 point where those in single precision do.
+
+    They do not on every machine: of a transposed convolution, torch 2.13 gives wrong ones on processors with AMX
+    (cosine 0.14), and training goes off after a dozen steps.
+    """
+    import torch
+
+    drawn = drawn_batches(
+        shelf, seed=state.recipe.seed, first=0, batch=1, n_samples=state.config.segment_s * SAMPLE_RATE, threads=1
+    )
+    batch = mixed(next(drawn), seed=state.recipe.seed, device=device)
+    drawn.close()
+    gradients: list[dict[str, list[torch.Tensor]]] = []
+    for half in (False, True):
+        state.module.zero_grad(set_to_none=True)
+        _backward(state, batch, device=device, half=half)
+        parts: dict[str, list[torch.Tensor]] = {}
+        for name, value in state.module.named_parameters():
+            if value.grad is not None:
+                parts.setdefault(".".join(name.split(".")[:2]), []).append(value.grad.flatten())
+        gradients.append(parts)
+    state.module.zero_grad(set_to_none=True)
+    single, halved = gradients
+    alike = [torch.cosine_similarity(torch.cat(single[part]), torch.cat(halved[part]), dim=0) for part in single]
+    return bool(torch.stack(alike).min() > _ALIKE)
+
+
+def _backward(state: Trained, batch: Batch, *, device: str, half: bool) -> float:
+    import torch
+
+    # Spectra, and what is made of them, stay in single precision: autocast knows.
+    with torch.autocast(device, torch.bfloat16, enabled=half):
+        heard = state.module.train()(batch.mix)
+    loss = loss_of(heard.float(), batch.stems, state.recipe)
+    loss.backward()  # type: ignore[no-untyped-call]
+    return float(loss.detach())
+
+
+def _step(state: Trained, batch: Batch, *, device: str, half: bool) -> float:
     import torch
     from torch.optim.swa_utils import get_ema_multi_avg_fn
 
-    module, optimizer, recipe = state.module.train(), state.optimizer, state.recipe
+    module, optimizer, recipe = state.module, state.optimizer, state.recipe
     for group in optimizer.param_groups:
         group["lr"] = _rate(recipe, state.step)
-    # Spectra and what is made of them stay in single precision: autocast knows.
-    with torch.autocast(device, torch.bfloat16):
-        heard = module(batch.mix)
-    loss = loss_of(heard.float(), batch.stems, recipe)
     optimizer.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
+    loss = _backward(state, batch, device=device, half=half)
     torch.nn.utils.clip_grad_norm_(module.parameters(), 5.0)
     optimizer.step()
     averaged = get_ema_multi_avg_fn(min(recipe.decay, (state.step + 1) / (state.step + 10)))
     averaged(list(state.average.values()), list(module.state_dict().values()), 0)
-    return float(loss.detach())
+    return loss
 
 
 def loss_of(heard: "torch.Tensor", stems: "torch.Tensor", recipe: Recipe) -> "torch.Tensor":
@@ -186,7 +225,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.finish and options.minutes is None:
         raise UsageError("--finish needs to know when", "give --minutes too")
-    _check_device(options.device)
+    _prepare_device(options.device)
     counts = {"train": options.takes, "tuning": options.held_out}
     hits = options.data / "samples" / "drum_hits"
     takes = {
@@ -226,11 +265,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _check_device(device: str) -> None:
+def _prepare_device(device: str) -> None:
     import torch
 
     if device == "cuda" and not torch.cuda.is_available():
         raise UsageError("this computer has no cuda device", "--device cpu trains too, for days")
+    torch.set_float32_matmul_precision("high")  # on a GPU, what is not in bfloat16 is in TF32
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ Limits: equalisers wrap around: what rings past one end of a crop is heard at th
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -61,7 +61,7 @@ class Batch:
 
 def drawn_batches(
     shelf: Shelf, *, seed: int, first: int, batch: int, n_samples: int, threads: int
-) -> Iterator[Drawn]:
+) -> Generator[Drawn]:
     """The batches of step `first` and all that follow."""
     with ThreadPoolExecutor(threads) as pool:
         waiting: deque[tuple[int, list[Future[tuple[Floats, Floats, float]]]]] = deque()
