@@ -25,7 +25,9 @@ from rearrange.errors import RearrangeError
 from rearrange.score import NoteEvent
 from rearrange.training.audio import STEMS, Studio, Take, make_take
 from rearrange.training.fonts import find_fonts, read_hits
+from rearrange.training.samples import read_instruments
 from rearrange.training.scenes import library
+from rearrange.training.voices import read_voices
 
 __all__ = ["SHARE_SEEDS", "BankedTake", "banked", "main", "read_banked", "studio_of"]
 
@@ -66,16 +68,34 @@ class BankedTake:
     songs: tuple[str, ...]
 
 
-def studio_of(share: str, data: Path, folder: Path, hits: Path | None = None) -> Studio:
+def studio_of(
+    share: str,
+    data: Path,
+    folder: Path,
+    hits: Path | None = None,
+    *,
+    voices: Path | None = None,
+    samples: Path | None = None,
+    written: bool = False,
+) -> Studio:
     """What the takes of a share of SHARE_SEEDS are made with.
+
+    Parameters
+    ----------
+    hits, samples : folders of recordings; none play in `unseen`, which is to be of sounds that do not train
+    voices : the file of `training.voices`
+    written : whether written music is among the songs
 
     Raises
     ------
     UsageError : an archive or every font is missing.
     """
     songs, fonts, _ = SHARE_SEEDS[share]
-    kits = read_hits(hits) if hits is not None and share != "unseen" else ()
-    return Studio(library(data, folder, songs), find_fonts(fonts), kits)
+    trains = share != "unseen"
+    kits = read_hits(hits) if hits is not None and trains else ()
+    instruments = read_instruments(samples) if samples is not None and trains else ()
+    singers = read_voices(voices) if voices is not None else ()
+    return Studio(library(data, folder, songs, written=written), find_fonts(fonts), kits, singers, instruments)
 
 
 def banked(studio: Studio, folder: Path, *, seed: int, count: int, jobs: int = 1) -> Iterator[Path]:
@@ -175,13 +195,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, required=True, help="the folder that holds the sets as .tar.xz")
     parser.add_argument("--sets", type=Path, default=Path("out/sets"), help="where they are unpacked")
     parser.add_argument("--hits", type=Path, help="the folder of recorded drum hits")
+    parser.add_argument("--voices", type=Path, help="the file that training.voices makes: melodies are sung")
+    parser.add_argument("--samples", type=Path, help="the folder of recorded instruments")
+    parser.add_argument("--written", action="store_true", help="scenes of written music, too")
     parser.add_argument("--bank", type=Path, default=Path("out/bank"), help="keeps the takes")
     parser.add_argument("--share", choices=tuple(SHARE_SEEDS), default="train")
     parser.add_argument("--takes", type=int, default=500)
     parser.add_argument("--jobs", type=int, default=1)
     options = parser.parse_args(arguments)
     try:
-        studio = studio_of(options.share, options.data, options.sets, options.hits)
+        studio = studio_of(
+            options.share,
+            options.data,
+            options.sets,
+            options.hits,
+            voices=options.voices,
+            samples=options.samples,
+            written=options.written,
+        )
         seed = SHARE_SEEDS[options.share][2]
         made = list(banked(studio, options.bank, seed=seed, count=options.takes, jobs=options.jobs))
     except RearrangeError as exc:

@@ -1,8 +1,10 @@
 """What is played in training audio: excerpts of music as notes, with their beats, made from training songs.
 
 Four kinds: `groove`, human drumming alone; `band`, a pop song with human drumming at a like tempo and a bass
-under its annotated chords; `freedoom`, a band as its file has it; `patterns`, a song arranged by our own
-patterns in some genre. Each is played humanly: tempo, transposition, timing and velocities are drawn anew.
+under its annotated chords; `freedoom`, a band as its file has it; `patterns`, a song arranged by our own patterns
+in some genre. Three more from written music, where the library has some: `sheet`, a lead sheet as one of `band` or
+of `patterns`; `lied`, voice and piano; `quartet`, strings. Each is played humanly: tempo, transposition, timing
+and velocities are drawn anew.
 
 Conventions: times in seconds from the start of the excerpt, which lasts SCENE_S; parts know their role, melody
 being what a singer may take. Everything follows from the generator that is passed.
@@ -30,8 +32,9 @@ from rearrange.genre import genre_names, load_genre
 from rearrange.score import Chord, Key, NoteEvent, Part, Performance, Role, Timeline
 from rearrange.stages.arrange import ArrangeSettings, arrange
 from rearrange.training.clips import Clip, clips_of, drawn, drumming, fills_for, name_of, repeated
+from rearrange.training.sheets import lead_sheet, written_song
 
-__all__ = ["KINDS", "SCENE_S", "Library", "Scene", "library", "make_scene"]
+__all__ = ["KINDS", "SCENE_S", "WRITTEN_KINDS", "Library", "Scene", "library", "make_scene"]
 
 Floats = NDArray[np.float64]
 
@@ -39,6 +42,8 @@ SCENE_S = 20.0
 VALIDATION_FOLDS = 12
 # Kinds and how often each is drawn; human drumming first, because its timing is what drums are learnt from.
 KINDS: Mapping[str, float] = {"groove": 0.35, "band": 0.3, "patterns": 0.2, "freedoom": 0.15}
+# Kinds from written music, where the library has some: each takes this share of all scenes from those above.
+WRITTEN_KINDS: Mapping[str, float] = {"sheet": 0.15, "lied": 0.06, "quartet": 0.06}
 
 _TEMPO_RATIO = (0.85, 1.18)  # beyond, drumming sounds like another tempo's
 _TRANSPOSITION = 5  # semitones either way
@@ -85,15 +90,19 @@ class Library:
     freedoom: tuple[SongRef, ...]
     clips: tuple[Clip, ...]
     fills: tuple[Clip, ...]
+    sheets: tuple[SongRef, ...] = ()
+    lieder: tuple[SongRef, ...] = ()
+    quartets: tuple[SongRef, ...] = ()
 
     @cached_property
     def names(self) -> frozenset[str]:
         """Of all its songs, by corpus and id."""
-        songs = {name_of(song) for song in (*self.pop909, *self.freedoom)}
+        written = (*self.sheets, *self.lieder, *self.quartets)
+        songs = {name_of(song) for song in (*self.pop909, *self.freedoom, *written)}
         return frozenset(songs | {clip.name for clip in (*self.clips, *self.fills)})
 
 
-def library(data: Path, folder: Path, share: str = "training") -> Library:
+def library(data: Path, folder: Path, share: str = "training", *, written: bool = False) -> Library:
     """The songs of a share, through the door that shows no held-out one.
 
     Parameters
@@ -101,6 +110,8 @@ def library(data: Path, folder: Path, share: str = "training") -> Library:
     data : holds gmd, pop909 and freedoom as .tar.xz
     folder : they are unpacked there, unless they are there
     share : training or validation
+    written : whether lead sheets, songs with piano and string quartets are among them (openewld, openscore_lieder
+        and openscore_quartets)
 
     Raises
     ------
@@ -116,7 +127,10 @@ def library(data: Path, folder: Path, share: str = "training") -> Library:
         return tuple(song for song in songs if _is_validation(song) is wanted)
 
     clips, fills = clips_of(unpacked(data, "gmd", folder), validation=wanted)
-    return Library(of("pop909"), of("freedoom"), clips, fills)
+    found = Library(of("pop909"), of("freedoom"), clips, fills)
+    if not written:
+        return found
+    return replace(found, sheets=of("openewld"), lieder=of("openscore_lieder"), quartets=of("openscore_quartets"))
 
 
 def _is_validation(song: SongRef) -> bool:
@@ -124,19 +138,35 @@ def _is_validation(song: SongRef) -> bool:
 
 
 def make_scene(songs: Library, rng: np.random.Generator, *, kind: str | None = None) -> Scene:
-    """A scene; of a kind of KINDS, or of one that is drawn.
+    """A scene; of a kind of KINDS or WRITTEN_KINDS, or of one that is drawn.
 
     Raises
     ------
     UsageError : the library has no song for it.
     """
-    kind = kind or str(rng.choice(list(KINDS), p=list(KINDS.values())))
-    makers = {"groove": _groove, "band": _band, "patterns": _patterned, "freedoom": _freedoom}
+    kind = kind or _drawn_kind(songs, rng)
+    makers = {
+        "groove": _groove,
+        "band": _band,
+        "patterns": _patterned,
+        "freedoom": _freedoom,
+        "sheet": _sheet,
+        "lied": _lied,
+        "quartet": _quartet,
+    }
     for _ in range(8):  # now and then a song will not do: no chords, or a metre that changes
         found = makers[kind](songs, rng)
         if found is not None and found.parts and len(found.beats_s) > found.beats_per_bar:
             return found
     raise UsageError(f"no song of the library makes a scene of kind {kind}")
+
+
+def _drawn_kind(songs: Library, rng: np.random.Generator) -> str:
+    written = {"sheet": songs.sheets, "lied": songs.lieder, "quartet": songs.quartets}
+    shares = {kind: share for kind, share in WRITTEN_KINDS.items() if written[kind]}
+    left = 1.0 - sum(shares.values())
+    every = {**{kind: left * share for kind, share in KINDS.items()}, **shares}
+    return str(rng.choice(list(every), p=list(every.values())))
 
 
 @lru_cache(maxsize=64)
@@ -175,7 +205,36 @@ def _groove(songs: Library, rng: np.random.Generator) -> Scene | None:
 
 def _band(songs: Library, rng: np.random.Generator) -> Scene | None:
     song = _loaded(drawn(songs.pop909, name_of, rng))
-    if song is None or song.chords is None:
+    return None if song is None else _with_drummer("band", song, songs, rng)
+
+
+def _sheet(songs: Library, rng: np.random.Generator) -> Scene | None:
+    """A lead sheet: comped, with human drumming and a bass, or arranged by our patterns."""
+    song = lead_sheet(drawn(songs.sheets, name_of, rng), rng)
+    if song is None:
+        return None
+    return _with_drummer("sheet", song, songs, rng) if rng.random() < 0.5 else _arranged("sheet", song, rng)
+
+
+def _lied(songs: Library, rng: np.random.Generator) -> Scene | None:
+    song = written_song(drawn(songs.lieder, name_of, rng), rng)
+    return None if song is None else _as_written("lied", song, rng, first=Role.MELODY)
+
+
+def _quartet(songs: Library, rng: np.random.Generator) -> Scene | None:
+    song = written_song(drawn(songs.quartets, name_of, rng), rng)
+    return None if song is None else _as_written("quartet", song, rng, first=Role.CHORDS)
+
+
+def _as_written(kind: str, song: SymbolicSong, rng: np.random.Generator, *, first: Role) -> Scene | None:
+    """The parts of a score, the first in a role, the others in `other`."""
+    parts = [replace(part, role=Role.CHORDS if i else first) for i, part in enumerate(song.performance.parts)]
+    return _excerpt(_with_beats(kind, song, parts), rng, timing_s=_TIMING_S["machine"])
+
+
+def _with_drummer(kind: str, song: SymbolicSong, songs: Library, rng: np.random.Generator) -> Scene | None:
+    """A song with human drumming at a like tempo, and a bass under its chords."""
+    if song.chords is None:
         return None
     tempo_bpm = song.timeline.mean_tempo_bpm
     like = [
@@ -195,7 +254,7 @@ def _band(songs: Library, rng: np.random.Generator) -> Scene | None:
     for part in song.performance.parts:
         role = Role.MELODY if part.name == "MELODY" else Role.COUNTER if part.name == "BRIDGE" else Role.CHORDS
         parts.append(replace(part, role=role))
-    whole = _with_beats("band", song, parts)
+    whole = _with_beats(kind, song, parts)
     whole = replace(whole, songs=(*whole.songs, *_names(clip, *fills)))
     return _excerpt(whole, rng, timing_s=_TIMING_S["human"])
 
@@ -239,19 +298,18 @@ def _freedoom(songs: Library, rng: np.random.Generator) -> Scene | None:
 
 
 def _patterned(songs: Library, rng: np.random.Generator) -> Scene | None:
-    song = drawn(songs.pop909, name_of, rng)
-    genre = str(rng.choice(list(genre_names())))
-    seed = int(rng.integers(1 << 16))
+    song = _loaded(drawn(songs.pop909, name_of, rng))
+    return None if song is None else _arranged("patterns", song, rng)
+
+
+def _arranged(kind: str, song: SymbolicSong, rng: np.random.Generator) -> Scene | None:
+    """A song as our patterns arrange it, in some genre."""
+    genre = load_genre(str(rng.choice(list(genre_names()))))
+    settings = ArrangeSettings(seed=int(rng.integers(1 << 16)))
     try:
-        made = _arranged(song, genre, seed)
+        made = arrange(score_of(song), genre, settings)
     except RearrangeError:
         return None  # too little music for this genre
-    return _excerpt(made, rng, timing_s=_TIMING_S["machine"])
-
-
-def _arranged(song: SongRef, genre: str, seed: int) -> Scene:
-    score = score_of(load_song(song))
-    made = arrange(score, load_genre(genre), ArrangeSettings(seed=seed))
     parts = []
     for track in made.tracks:
         onsets = made.timeline.seconds([note.onset_beat for note in track.notes])
@@ -265,7 +323,7 @@ def _arranged(song: SongRef, genre: str, seed: int) -> Scene:
     known = SymbolicSong(
         song.id, song.corpus, Performance(tuple(parts), 0.0), made.timeline, made.chords, key=None
     )
-    return _with_beats("patterns", known, parts)
+    return _excerpt(_with_beats(kind, known, parts), rng, timing_s=_TIMING_S["machine"])
 
 
 def _with_beats(kind: str, song: SymbolicSong, parts: Sequence[Part]) -> Scene:
