@@ -61,6 +61,24 @@ def test_a_song_that_never_changes_is_told_from_its_length_alone() -> None:
     assert {section.label for section in sections} == {"A"}
 
 
+def test_what_returns_has_borders_even_where_every_bar_is_another() -> None:
+    rng = np.random.default_rng(5)
+    made = {letter: rng.normal(size=(8, 24)) for letter in "ABC"}
+    features = np.concatenate([made[letter] for letter in "ABAC"]) + 0.1 * rng.normal(size=(32, 24))
+    sections = find_sections(features, [0.5] * 32, bars(32))
+    starts = {section.onset_beat / 4: section.label for section in sections}
+    assert {0.0, 8.0, 16.0, 24.0} <= set(starts)
+    assert starts[0.0] == starts[16.0]
+    assert len({starts[0.0], starts[8.0], starts[24.0]}) == 3
+
+
+def test_a_section_with_an_upbeat_bar_more_is_the_same_section() -> None:
+    rows = features_of("ABA")
+    longer = np.concatenate([rows[:16], rows[15:16], rows[16:]])  # B is a bar longer, as if A began late
+    sections = find_sections(longer, [0.5] * 25, bars(25))
+    assert sections[0].label == sections[-1].label
+
+
 def test_no_bars_have_no_sections_and_lengths_must_agree() -> None:
     assert find_sections(np.zeros((0, 4)), [], []) == ()
     with pytest.raises(ValueError, match="bars"):

@@ -2,12 +2,18 @@
 
 Conventions: everything is per bar; a feature row describes a bar. A section is at least two bars long.
 
-Method: self-similarity of bars, smoothed along its diagonals; boundaries where a checkerboard kernel finds
-a change, drawn to phrases of four and eight bars by dynamic programming; sections that are alike share a
-label. Limits: names such as verse and chorus are guesses from repetition and loudness, and carry a low confidence.
+Method: self-similarity of bars; boundaries where a checkerboard kernel finds a change, or where what repeats
+earlier or later bars begins or ends, drawn to phrases of four and eight bars by dynamic programming; sections that
+are alike share a label. Limits: names such as verse and chorus are guesses from repetition and loudness, and carry
+a low confidence.
 
-Source: checkerboard novelty after J. Foote, "Automatic audio segmentation using a measure of audio novelty",
-ICME 2000.
+What is repeated counts twice as much as what is new, and sections cost less than they did without it: chosen on
+62 of Billboard's charts, chords alone. On 62 others: boundaries within a bar F1 0.47 (0.35 by change alone), pairs
+of bars in sections of one name 0.57 (0.49).
+
+Sources: checkerboard novelty after J. Foote, "Automatic audio segmentation using a measure of audio novelty",
+ICME 2000; repetition after J. Serra et al., "Unsupervised music structure annotation by time series structure
+features and segment similarity", IEEE TMM 16 (2014).
 """
 
 from collections.abc import Sequence
@@ -28,8 +34,14 @@ _LONGEST_SECTION = 32
 _LENGTH_COST = {8: 0.0, 16: 0.15, 4: 0.35, 12: 0.4, 24: 0.5, 32: 0.6}
 _ODD_LENGTH_COST, _EVEN_LENGTH_COST = 1.2, 0.8
 _SHORTEST_SECTION = 2
-_SECTION_COST = 0.55  # of starting a section at all, against the novelty found there (0..1)
-_ALIKE = 0.82  # cosine of two sections' bars, played side by side, from which they share a label
+_SECTION_COST = 0.4  # of starting a section at all, against the novelty found there (0..1)
+_ALIKE = 0.78  # cosine of two sections' bars, played side by side, from which they share a label
+_SHIFTS = (0, 1, -1, 2, -2)  # bars by which a section may begin sooner or later than its like
+_SHIFT_COST = 0.02
+_LEAST_OVERLAP = 0.75  # of a section that must lie beside its like
+_CHANGE_WEIGHT, _REPEAT_WEIGHT = 1.0, 2.0
+_ALIKE_BARS, _REPEATED_SHARE = 4, 0.1  # bars in a row that are compared; the pairs of these that count as repeated
+_LAG_BLUR_BARS = 0.5
 _FLAT_DB, _SILENT_DB = 2.5, -50.0
 _INTRO_QUIETER, _CHORUS_LOUDER = 0.12, 0.04
 
@@ -76,7 +88,7 @@ def find_sections(features: Floats, energies: Sequence[float], bars: Sequence[Ba
     if n_bars == 0:
         return ()
     similarity = _similarity(np.asarray(features, dtype=np.float64))
-    novelty = _novelty(similarity)
+    novelty = _scaled(_CHANGE_WEIGHT * _novelty(similarity) + _REPEAT_WEIGHT * _repetition_edges(similarity))
     starts = _boundaries(novelty, n_bars)
     edges = [*starts, n_bars]
     spans = list(pairwise(edges))
@@ -109,8 +121,35 @@ def _novelty(similarity: Floats) -> Floats:
         inside = (similarity[before, before].mean() + similarity[after, after].mean()) / 2
         novelty[i] = max(inside - similarity[before, after].mean(), 0.0)
         novelty[i] *= width / _KERNEL_BARS
-    top = float(np.percentile(novelty, 97)) if n_bars > 1 else 0.0
-    return np.clip(novelty / top, 0.0, 1.0) if top > 1e-6 else np.zeros(n_bars)
+    return _scaled(novelty)
+
+
+def _repetition_edges(similarity: Floats) -> Floats:
+    """How much the bars that a bar repeats, seen from itself, change at each bar line; as `_novelty`."""
+    from scipy.ndimage import gaussian_filter1d
+
+    n_bars = len(similarity)
+    around = np.pad(2.0 * similarity - 1.0, _ALIKE_BARS, mode="edge")
+    offsets = range(_ALIKE_BARS - _ALIKE_BARS // 2, 2 * _ALIKE_BARS - _ALIKE_BARS // 2)
+    in_a_row = np.mean([around[i : i + n_bars, i : i + n_bars] for i in offsets], axis=0)
+    others = in_a_row[~np.eye(n_bars, dtype=bool)]
+    least = float(np.quantile(others, 1.0 - _REPEATED_SHARE)) if len(others) else 1.0
+    repeated = np.clip((in_a_row - least) / max(1.0 - least, 1e-6), 0.0, 1.0)
+    np.fill_diagonal(repeated, 0.0)
+    by_lag = np.stack([np.roll(repeated[:, bar], -bar) for bar in range(n_bars)])  # (n_bars, lags)
+    sums = np.concatenate([np.zeros((1, n_bars)), np.cumsum(gaussian_filter1d(by_lag, _LAG_BLUR_BARS, 1), axis=0)])
+    edges = np.zeros(n_bars)
+    for i in range(1, n_bars):
+        width = min(_KERNEL_BARS, i, n_bars - i)
+        moved = (sums[i + width] - 2.0 * sums[i] + sums[i - width]) / width
+        edges[i] = float(np.linalg.norm(moved)) * width / _KERNEL_BARS
+    return _scaled(edges)
+
+
+def _scaled(novelty: Floats) -> Floats:
+    """In [0, 1], whatever the song; 0 where nothing changes."""
+    top = float(np.percentile(novelty, 97)) if len(novelty) > 1 else 0.0
+    return np.clip(novelty / top, 0.0, 1.0) if top > 1e-6 else np.zeros(len(novelty))
 
 
 def _boundaries(novelty: Floats, n_bars: int) -> list[int]:
@@ -143,18 +182,28 @@ def _groups(similarity: Floats, spans: Sequence[tuple[int, int]]) -> list[int]:
     """Number of the group of each section: the first earlier one that it resembles bar by bar, or a new one."""
     groups: list[int] = []
     founders: list[tuple[int, int]] = []
-    for a, b in spans:
-        likeness = []
-        for c, d in founders:
-            length = min(b - a, d - c)
-            fits = max(b - a, d - c) <= 2 * length
-            likeness.append(float(np.mean([similarity[a + i, c + i] for i in range(length)])) if fits else 0.0)
+    for span in spans:
+        likeness = [_likeness(similarity, span, founder) for founder in founders]
         if likeness and max(likeness) >= _ALIKE:
             groups.append(int(np.argmax(likeness)))
         else:
             groups.append(len(founders))
-            founders.append((a, b))
+            founders.append(span)
     return groups
+
+
+def _likeness(similarity: Floats, span: tuple[int, int], other: tuple[int, int]) -> float:
+    """Mean similarity of the bars of two sections side by side, one shifted by some bars if that is better."""
+    length, other_length = span[1] - span[0], other[1] - other[0]
+    if max(length, other_length) > 2 * min(length, other_length) + 1:
+        return 0.0
+    best = 0.0
+    for shift in _SHIFTS:
+        beside = [i for i in range(length) if 0 <= i + shift < other_length]
+        if len(beside) >= max(_LEAST_OVERLAP * min(length, other_length), 1):
+            alike = [similarity[span[0] + i, other[0] + i + shift] for i in beside]
+            best = max(best, float(np.mean(alike)) - (_SHIFT_COST if shift else 0.0))
+    return best
 
 
 def _names(groups: Sequence[int], loudness: Sequence[float], spans: Sequence[tuple[int, int]]) -> list[str]:
