@@ -10,17 +10,20 @@ import pytest
 from numpy.typing import NDArray
 
 from rearrange.errors import SoundfontError
+from rearrange.mixtable import Compressor
 from rearrange.models.drums import CLASSES
 from rearrange.models.mel import SAMPLE_RATE
 from rearrange.score import NoteEvent
 from rearrange.training import audio, kits, players
 from rearrange.training.audio import STEMS, Studio, Take, make_take
 from rearrange.training.clips import drawn, name_of
+from rearrange.training.codecs import CODECS
 from rearrange.training.desk import Medium, drawn_treatment
 from rearrange.training.drums import prepared
 from rearrange.training.fonts import FontUse, find_fonts, read_hits
 from rearrange.training.kits import Kit, drum_on, font_kit, recorded_kit
 from rearrange.training.scenes import KINDS, SCENE_S, Library, library, make_scene
+from rearrange.training.speed import AS_MADE, Speed
 from tests.synth.sf2 import write_sf2
 from tests.training.test_sets import FREE, _write_song, some_held_out
 
@@ -201,13 +204,72 @@ def test_treatments_and_media_move_no_onset() -> None:
     click[:, SAMPLE_RATE // 2 : SAMPLE_RATE // 2 + 300] = np.cos(np.arange(300))
     for seed in range(4):
         rng = np.random.default_rng(seed)
-        sound = Medium(0.5, 40.0, 128, seed).of(drawn_treatment(rng, level_db=0.0).of(click))
+        sound = Medium(0.5, 40.0, ("mp3", 128), seed).of(drawn_treatment(rng, level_db=0.0).of(click))
         level = np.abs(sound).max(axis=0)
         first = int(np.argmax(level > 0.3 * level.max()))
         assert sound.shape == click.shape
         assert first == pytest.approx(SAMPLE_RATE // 2, abs=0.003 * SAMPLE_RATE)
     silent = np.zeros((2, 1000), dtype=np.float32)
     assert not drawn_treatment(np.random.default_rng(0), level_db=0.0).of(silent).any()
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_codecs_lose_something_and_move_nothing(codec: str) -> None:
+    rng = np.random.default_rng(1)
+    sound = np.zeros((2, 2 * SAMPLE_RATE), dtype=np.float32)
+    for onset in (9000, 30_000, 52_000, 71_000):
+        sound[:, onset : onset + 3000] = 0.4 * np.exp(-np.arange(3000) / 600) * np.sin(0.07 * np.arange(3000))
+    sound += 0.001 * rng.standard_normal(sound.shape).astype(np.float32)
+    heard = Medium(codec=(codec, CODECS[codec][-1])).of(sound)
+    assert heard.shape == sound.shape
+    error = np.square(heard - sound).sum() / np.square(sound).sum()
+    assert 1e-6 < error < 0.2
+
+
+def test_media_narrow_clip_and_fold() -> None:
+    rng = np.random.default_rng(2)
+    sound = 0.1 * rng.standard_normal((2, SAMPLE_RATE)).astype(np.float32)
+    narrow = Medium(top_hz=4000.0).of(sound)
+    spectrum = np.abs(np.fft.rfft(narrow[0])) ** 2
+    assert spectrum[5000:].sum() < 1e-3 * spectrum.sum()
+    clipped = Medium(clipped_db=6.0).of(sound)
+    assert np.abs(clipped).max() == pytest.approx(np.abs(sound).max() / 2, rel=0.01)
+    mono = Medium(is_mono=True).of(sound)
+    np.testing.assert_array_equal(mono[0], mono[1])
+    swell = sound * np.where(np.arange(SAMPLE_RATE) < SAMPLE_RATE // 2, 0.2, 2.0).astype(np.float32)
+    squeezed = Medium(squeeze=Compressor(threshold_db=-36, ratio=6, attack_ms=5, release_ms=80)).of(swell)
+
+    def range_of(samples: NDArray[np.float32]) -> float:
+        return float(samples[:, -15_000:].std() / samples[:, 5000:20_000].std())
+
+    assert range_of(squeezed) < 0.7 * range_of(swell)
+
+
+@pytest.mark.parametrize("speed", [Speed(1.02, 0, is_tape=True), Speed(0.9, 2, is_tape=False)])
+def test_what_is_known_moves_with_a_take_that_is_played_at_another_speed(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch, speed: Speed
+) -> None:
+    as_made = make_take(studio, seed=3, index=1, kind="band")
+    monkeypatch.setattr(audio, "drawn_speed", lambda rng: speed)
+    moved = make_take(studio, seed=3, index=1, kind="band")
+    n = len(moved.scene.beats_s)
+    np.testing.assert_allclose(moved.scene.beats_s, as_made.scene.beats_s[:n] / speed.tempo, atol=1e-9)
+    hits = [hit for hit in as_made.hits if hit.onset_s / speed.tempo < SCENE_S]
+    assert [hit.pitch for hit in moved.hits] == [hit.pitch for hit in hits]
+    for stem, notes in moved.notes.items():
+        assert notes[0].pitch == as_made.notes[stem][0].pitch + speed.semitones
+    assert moved.mix.shape == as_made.mix.shape
+    np.testing.assert_allclose(moved.dry, sum(moved.stems.values()), atol=1e-6)
+
+
+def test_a_click_is_heard_where_its_note_has_moved() -> None:
+    click = np.zeros((2, 3 * SAMPLE_RATE), dtype=np.float32)
+    click[:, SAMPLE_RATE : SAMPLE_RATE + 2000] = np.exp(-np.arange(2000) / 400) * np.sin(0.1 * np.arange(2000))
+    for speed in (Speed(1.02, 0, is_tape=True), Speed(0.9, 2, is_tape=False), Speed(1.12, -1, is_tape=False)):
+        level = np.abs(speed.of(click)).max(axis=0)
+        (note,) = speed.of_notes([NoteEvent(1.0, 0.1, 60, 90)])
+        assert int(np.argmax(level > 0.3 * level.max())) / SAMPLE_RATE == pytest.approx(note.onset_s, abs=0.004)
+    assert AS_MADE.of(click) is click
 
 
 def test_the_command_says_what_is_missing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -38,7 +38,8 @@ from rearrange.training.fonts import FontUse, HitKit, find_fonts, read_hits
 from rearrange.training.kits import Drumming, Kit, drum_on, font_kit, recorded_kit
 from rearrange.training.players import play_track
 from rearrange.training.samples import Instrument, Played, play_samples, read_instruments
-from rearrange.training.scenes import SCENE_S, Library, Scene, library, make_scene
+from rearrange.training.scenes import SCENE_S, Library, Scene, at_speed, library, make_scene
+from rearrange.training.speed import AS_MADE, drawn_speed
 from rearrange.training.vocals import sung
 from rearrange.training.voices import Voice, read_voices
 
@@ -139,8 +140,15 @@ def take_of(studio: Studio, scene: Scene, rng: np.random.Generator) -> Take:
     ordered = {
         stem: tuple(sorted(each, key=lambda n: (n.onset_s, n.pitch))) for stem, each in notes.items() if each
     }
+    speed = drawn_speed(rng)
+    hits = drumming.hits
+    if speed != AS_MADE:
+        scene = at_speed(scene, speed.tempo, speed.semitones)
+        stems = {stem: speed.of(sound) for stem, sound in stems.items()}
+        ordered = {stem: speed.of_notes(each) for stem, each in ordered.items()}
+        hits = speed.of_notes(hits, are_drums=True)
     dry: Floats = np.asarray(sum(stems.values()), dtype=np.float32)
-    return Take(scene, kit.name, drawn_medium(rng).of(dry), stems, ordered, drumming.hits)
+    return Take(scene, kit.name, drawn_medium(rng).of(dry), stems, ordered, hits)
 
 
 def _drawn_kit(studio: Studio, rng: np.random.Generator) -> Kit:

@@ -1,11 +1,11 @@
 """What an engineer does to the stems and the mix of training audio, drawn at random, so that stems still add up.
 
 Each stem has a channel strip (level, place, equaliser, compressor, drive, chorus) and may stand in a room. The mix
-is the sum of the stems. What it then goes through (`medium`: saturation, noise, a lossy codec) is part of the mix
-alone.
+is the sum of the stems. What it then goes through (`medium`: compression, saturation, clipping, one channel, a
+narrow band, noise, a lossy codec) is part of the mix alone.
 
 Conventions: samples float32 (2, n) at SAMPLE_RATE. Onsets do not move: compressors look ahead of nothing, rooms
-keep the dry sound, codecs are aligned (`evaluation.conditions`).
+keep the dry sound, codecs are aligned (`codecs`).
 """
 
 from dataclasses import dataclass, replace
@@ -14,13 +14,14 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from rearrange.audio import Audio
-from rearrange.evaluation.conditions import add_noise, through_mp3
+from rearrange.audio import Audio, resample
+from rearrange.evaluation.conditions import add_noise
 from rearrange.mixtable import Compressor, EqBand, Reverb, RoleMix
 from rearrange.models.mel import SAMPLE_RATE
-from rearrange.synth.effects import TRACK_LUFS, hiss, strip
+from rearrange.synth.effects import TRACK_LUFS, compress, hiss, strip
 from rearrange.synth.filters import FilterGraph
 from rearrange.synth.space import reverb_response
+from rearrange.training.codecs import CODECS, through_codec
 
 __all__ = ["Medium", "Treatment", "drawn_medium", "drawn_treatment"]
 
@@ -29,7 +30,7 @@ Floats = NDArray[np.float32]
 _KINDS = ("room", "room", "plate", "hall")
 _DECAYS_S = (0.2, 0.35, 0.6, 1.0, 1.6)
 _PEAK = 0.95
-_KBPS = (64, 96, 128, 192)
+_TOPS_HZ = (3600.0, 12_000.0)
 
 
 @dataclass(frozen=True)
@@ -62,27 +63,67 @@ class Treatment:
 
 @dataclass(frozen=True)
 class Medium:
-    """What the mix was heard through. None: not done."""
+    """What the mix was heard through, in this order. None, 0 and False: not done.
 
-    drive: float
-    noise_snr_db: float | None
-    mp3_kbps: int | None
-    seed: int
+    Parameters
+    ----------
+    squeeze : of the whole mix, as masters are
+    drive : 0 to 1, into a soft clipper
+    clipped_db : how far peaks are cut off
+    is_mono : both sides the same
+    top_hz : nothing above: an old recording, or a telephone's
+    codec : of `codecs.CODECS`, and its bitrate in kbit/s
+    """
+
+    drive: float = 0.0
+    noise_snr_db: float | None = None
+    codec: tuple[str, int] | None = None
+    seed: int = 0
+    squeeze: Compressor | None = None
+    clipped_db: float = 0.0
+    is_mono: bool = False
+    top_hz: float | None = None
 
     def of(self, samples: Floats) -> Floats:
         peak = float(np.abs(samples).max(initial=0.0))
-        out = samples
-        if self.drive > 0 and peak > 0:
+        if peak <= 0:
+            return np.asarray(samples, dtype=np.float32)
+        out = samples if self.squeeze is None else _squeezed(samples, self.squeeze)
+        if self.drive > 0:
             pushed = out * np.float32((1.0 + 3.0 * self.drive) / peak)
             out = pushed / np.sqrt(1.0 + pushed**2) * np.float32(peak)
+        if self.clipped_db > 0:
+            limit = np.float32(float(np.abs(out).max()) * 10 ** (-self.clipped_db / 20))
+            out = np.clip(out, -limit, limit)
+        if self.is_mono:
+            out = np.repeat(out.mean(axis=0, keepdims=True), 2, axis=0)
+        if self.top_hz is not None:
+            rate = round(2.0 * self.top_hz)
+            out = resample(resample(Audio(out, SAMPLE_RATE), rate), SAMPLE_RATE).samples[:, : samples.shape[1]]
+            out = np.pad(out, ((0, 0), (0, samples.shape[1] - out.shape[1])))
         if self.noise_snr_db is not None:
             audio = add_noise(Audio(out, SAMPLE_RATE), self.noise_snr_db, rng=np.random.default_rng(self.seed))
             out = audio.samples
-        if self.mp3_kbps is not None:
+        if self.codec is not None:
             peak = float(np.abs(out).max(initial=0.0))
             gain = np.float32(_PEAK / peak if peak > _PEAK else 1.0)
-            out = through_mp3(Audio(out * gain, SAMPLE_RATE), self.mp3_kbps).samples / gain
+            out = through_codec(Audio(out * gain, SAMPLE_RATE), *self.codec).samples / gain
         return np.asarray(out, dtype=np.float32)
+
+
+def _squeezed(samples: Floats, compressor: Compressor) -> Floats:
+    """Compressed where it is louder than the threshold, relative to TRACK_LUFS, at the level it had."""
+    rms = float(np.sqrt(np.mean(np.square(samples[:, ::7], dtype=np.float64))))
+    gain_db = TRACK_LUFS - 20 * float(np.log10(max(rms, 1e-9)))
+    graph = FilterGraph(SAMPLE_RATE)
+    loud = graph.add("volume", {"volume": f"{gain_db:.3f}dB", "precision": "float"}, graph.source("mix"))
+    squeezed = compress(graph, loud, compressor)
+    graph.finish(graph.add("volume", {"volume": f"{-gain_db:.3f}dB", "precision": "float"}, squeezed))
+    n = samples.shape[1]
+    graph.push("mix", samples)
+    graph.end()
+    out: Floats = np.concatenate(list(graph.pull()), axis=1)[:, :n]
+    return np.pad(out, ((0, 0), (0, n - out.shape[1])))
 
 
 @lru_cache(maxsize=16)
@@ -130,10 +171,26 @@ def drawn_treatment(rng: np.random.Generator, *, level_db: float, is_drums: bool
 
 
 def drawn_medium(rng: np.random.Generator) -> Medium:
-    """What the mix goes through: most often nothing."""
+    """What the mix goes through: each of these seldom, most often nothing."""
+    codec = None
+    if rng.random() < 0.2:
+        name = str(rng.choice(list(CODECS)))
+        codec = name, int(rng.choice(CODECS[name]))
+    squeeze = None
+    if rng.random() < 0.15:
+        squeeze = Compressor(
+            threshold_db=float(rng.uniform(-32, -20)),
+            ratio=float(rng.uniform(2, 8)),
+            attack_ms=float(rng.uniform(1, 20)),
+            release_ms=float(rng.uniform(50, 400)),
+        )
     return Medium(
         drive=float(rng.uniform(0.1, 1.0)) if rng.random() < 0.3 else 0.0,
-        noise_snr_db=float(rng.uniform(20, 50)) if rng.random() < 0.15 else None,
-        mp3_kbps=int(rng.choice(_KBPS)) if rng.random() < 0.15 else None,
+        noise_snr_db=float(rng.uniform(15, 50)) if rng.random() < 0.15 else None,
+        codec=codec,
         seed=int(rng.integers(1 << 31)),
+        squeeze=squeeze,
+        clipped_db=float(rng.uniform(1, 9)) if rng.random() < 0.08 else 0.0,
+        is_mono=rng.random() < 0.1,
+        top_hz=float(np.exp(rng.uniform(*np.log(_TOPS_HZ)))) if rng.random() < 0.08 else None,
     )

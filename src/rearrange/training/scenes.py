@@ -34,7 +34,7 @@ from rearrange.stages.arrange import ArrangeSettings, arrange
 from rearrange.training.clips import Clip, clips_of, drawn, drumming, fills_for, name_of, repeated
 from rearrange.training.sheets import lead_sheet, written_song
 
-__all__ = ["KINDS", "SCENE_S", "WRITTEN_KINDS", "Library", "Scene", "library", "make_scene"]
+__all__ = ["KINDS", "SCENE_S", "WRITTEN_KINDS", "Library", "Scene", "at_speed", "library", "make_scene"]
 
 Floats = NDArray[np.float64]
 
@@ -374,6 +374,33 @@ def _excerpt(
         positions=whole.positions[kept],
         chords=_moved(whole.chords, np.flatnonzero(kept), shift),
         key=replace(whole.key, tonic=(whole.key.tonic + shift) % 12) if whole.key else None,
+    )
+
+
+def at_speed(scene: Scene, tempo: float, semitones: int) -> Scene:
+    """A scene `tempo` times as fast, in another key: what of it sounds before SCENE_S."""
+    parts = []
+    for part in scene.parts:
+        notes = tuple(
+            replace(
+                note,
+                onset_s=note.onset_s / tempo,
+                duration_s=note.duration_s / tempo,
+                pitch=note.pitch if part.is_drum else int(np.clip(note.pitch + semitones, 0, 127)),
+            )
+            for note in part.notes
+            if note.onset_s / tempo < SCENE_S
+        )
+        if notes:
+            parts.append(replace(part, notes=notes))
+    kept = scene.beats_s / tempo < SCENE_S
+    return replace(
+        scene,
+        parts=tuple(parts),
+        beats_s=scene.beats_s[kept] / tempo,
+        positions=scene.positions[kept],
+        chords=_moved(scene.chords, np.flatnonzero(kept), semitones),
+        key=replace(scene.key, tonic=(scene.key.tonic + semitones) % 12) if scene.key else None,
     )
 
 
