@@ -161,7 +161,8 @@ def _step(state: Trained, batch: Batch, *, device: str, half: bool) -> float:
     loss = _backward(state, batch, device=device, half=half)
     torch.nn.utils.clip_grad_norm_(module.parameters(), 5.0)
     optimizer.step()
-    averaged = get_ema_multi_avg_fn(min(recipe.decay, (state.step + 1) / (state.step + 10)))
+    keep = min(recipe.decay, (state.step + 1) / (state.step + 10))
+    averaged = get_ema_multi_avg_fn(keep)  # type: ignore[no-untyped-call]
     averaged(list(state.average.values()), list(module.state_dict().values()), 0)
     return loss
 

@@ -142,12 +142,12 @@ def export(state: Trained, folder: Path) -> Path:
         "klass": type(module),
         "args": args,
         "kwargs": kwargs,
-        "state": get_state(module, None, half=True),
+        "state": get_state(module, None, half=True),  # type: ignore[no-untyped-call]
         "training_args": {**asdict(state.recipe), "step": state.step},
     }
     folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=folder) as partial:
-        save_with_checksum(package, Path(partial) / f"{NAME}.th")
+        save_with_checksum(package, Path(partial) / f"{NAME}.th")  # type: ignore[no-untyped-call]
         written = next(Path(partial).iterdir())
         for old in folder.glob(f"{NAME}-*.th"):  # Demucs takes only one of a name
             old.unlink()
