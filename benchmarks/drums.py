@@ -4,8 +4,8 @@
 
 Rendered: takes of training audio from validation songs, played by the font that is never trained on. Real
 (`--real`, for a model that is done: nothing may be tuned on it): the recordings whose hits are annotated. Each
-is heard from its drum stem, and from its mix: through the `spectral` separator (both), as it is (the network),
-and as the mean of both (the network). Figures are F1 at 50 ms, each the mean over the recordings that have the
+is heard from its drum stem, and from its mix: through a separator (both), as it is (the network), and both at
+once (the network, as `convert` hears). Figures are F1 at 50 ms, each the mean over the recordings that have the
 drum.
 """
 
@@ -19,13 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.table import table
-from rearrange.analysis.drums import drum_hits, without_leakage
-from rearrange.analysis.notes import level_curve, sum_of_levels
+from rearrange.analysis.drums import drum_hits
 from rearrange.audio import Audio
 from rearrange.errors import RearrangeError
 from rearrange.evaluation.metrics.transcription import drum_onsets, drum_scores
 from rearrange.evaluation.recordings import recordings
-from rearrange.models.drums import DrumsNetwork, load, pick_hits
+from rearrange.models.drums import DrumsNetwork, heard_in_both, in_company, load, pick_hits
 from rearrange.models.mel import SAMPLE_RATE
 from rearrange.score import NoteEvent
 from rearrange.stages.separate import separate
@@ -75,11 +74,9 @@ def heard(song: Recorded, network: DrumsNetwork | None) -> dict[tuple[str, str],
     """Hits by what was heard and by whom."""
     stems = separate(song.mix)
     apart = _mono(stems["drums"])
-    levels = [level_curve(_mono(stem), SAMPLE_RATE) for name, stem in stems.items() if name != "drums"]
-    others = sum_of_levels(levels, smooth_s=0.0)
     found = {
         ("drum stem", "without network"): drum_hits(_mono(song.drums)),
-        ("mix", "without network"): without_leakage(drum_hits(apart), level_curve(apart, SAMPLE_RATE), others),
+        ("mix", "without network"): drum_hits(apart),
     }
     if network is not None:
         picking = network.config.picking
@@ -87,7 +84,7 @@ def heard(song: Recorded, network: DrumsNetwork | None) -> dict[tuple[str, str],
         found["drum stem", "network"] = network.hits(_mono(song.drums))
         found["mix", "network, separated"] = pick_hits(part, picking)
         found["mix", "network, as it is"] = pick_hits(whole, picking)
-        found["mix", "network, both"] = pick_hits((whole + part) / 2, picking)
+        found["mix", "network, both"] = in_company(pick_hits(heard_in_both(part, whole), picking), picking.company)
     return found
 
 

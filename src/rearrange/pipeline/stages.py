@@ -55,9 +55,11 @@ def _transcribe(song: Song, settings: transcribe.TranscribeSettings, progress: P
 
 
 def _transcriber_files(_song: Song, _settings: transcribe.TranscribeSettings) -> Mapping[str, Path]:
+    from rearrange.models import drums
     from rearrange.models.basic_pitch import weights_path
 
-    return {"model basic-pitch": weights_path()}
+    heard = {f"model drums: {name}": drums.folder() / name for name in drums.FILES}
+    return {"model basic-pitch": weights_path(), **heard}
 
 
 def _analyse(song: Song, settings: analyse.AnalyseSettings, progress: Progress) -> Mapping[str, object]:

@@ -1,8 +1,9 @@
 """Transcribe: the notes in each stem.
 
 Basic Pitch hears `vocals`, `bass` and every other pitched stem; what it hears becomes one melody line, one
-bass line and chords. `drums` go to a transcriber of their own. A part may be empty: an instrumental has no
-vocals, a ballad no drums; parts are judged against each other, so that leakage is not taken for music.
+bass line and chords. Drums are heard by a network of their own, in their stem and in the mix. A part may be
+empty: an instrumental has no vocals, a ballad no drums; parts are judged against each other, so that leakage is
+not taken for music.
 
 What the vocals stem holds beside its line (a choir, or what stands in the centre of the mix) is counted to
 `other`. Stems are asked for once and one at a time, as mono, because an hour of them does not fit in memory.
@@ -14,19 +15,18 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from rearrange.analysis import drums
 from rearrange.analysis.decoding import Activations, HeardNote, NoteLimits, polyphonic_notes, without_ghosts
 from rearrange.analysis.lines import LineLimits, monophonic_notes
 from rearrange.analysis.notes import LevelCurve, audible, level_curve, sum_of_levels, to_events
 from rearrange.audio import Audio, resample
 from rearrange.errors import UsageError
-from rearrange.models import basic_pitch
+from rearrange.models import basic_pitch, drums
 from rearrange.progress import Progress, silent, span
 from rearrange.score import NoteEvent, Part, Performance, Role
 
 __all__ = ["VERSION", "TranscribeSettings", "transcribe"]
 
-VERSION = 1
+VERSION = 2
 
 # A voice: E2, a bass singer's low note, to C6, a soprano's high one.
 VOICE_RANGE = (40, 84)
@@ -50,7 +50,6 @@ class TranscribeSettings:
     ghost_ratio : a note on another's overtone needs this share of its confidence
     voicing_threshold : the melody rests below this frame activation
     bass_threshold : the bass rests below this; low notes are heard faintly
-    drum_threshold : a hit has this share of its drum's strong strokes
 
     Raises
     ------
@@ -62,7 +61,6 @@ class TranscribeSettings:
     ghost_ratio: float = 0.6
     voicing_threshold: float = 0.2
     bass_threshold: float = 0.2
-    drum_threshold: float = 0.2
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
@@ -137,7 +135,7 @@ def transcribe(
 
     Raises
     ------
-    DependencyError, ModelError : Basic Pitch is not there, or cannot be loaded.
+    DependencyError, ModelError : a network is not there, or cannot be loaded.
     """
     names = list(stems)  # `name in stems` would read the stem, where it is a file
     # Vocals last: what stands beside their line is added to what `other` holds.
@@ -146,8 +144,13 @@ def transcribe(
     heard: list[_Heard] = []
     levels: list[LevelCurve] = []
     duration_s = 0.0
+    mix = np.zeros(0, np.float32)  # the stems add up to it
     for i, name in enumerate(pitched):
-        samples = _mono(stems, name, basic_pitch.SAMPLE_RATE)
+        mono = stems[name].mono()
+        if "drums" in names:
+            mix = _added(mix, _samples(mono, drums.SAMPLE_RATE))
+        samples = _samples(mono, basic_pitch.SAMPLE_RATE)
+        del mono
         duration_s = max(duration_s, len(samples) / basic_pitch.SAMPLE_RATE)
         levels.append(level_curve(samples, basic_pitch.SAMPLE_RATE))
         share = span(progress, i / len(names), (i + 1) / len(names))
@@ -158,13 +161,14 @@ def transcribe(
     hits: tuple[NoteEvent, ...] = ()
     if "drums" in names:
         progress(len(pitched) / len(names), "hearing drums")
-        samples = _mono(stems, "drums", drums.SAMPLE_RATE)
+        samples = _samples(stems["drums"].mono(), drums.SAMPLE_RATE)
         duration_s = max(duration_s, len(samples) / drums.SAMPLE_RATE)
-        level = level_curve(samples, drums.SAMPLE_RATE)
-        hits = drums.drum_hits(samples, drums.DrumLimits(threshold=settings.drum_threshold))
-        if levels:
-            hits = drums.without_leakage(hits, level, sum_of_levels(levels, smooth_s=0.0))
-        levels.append(level)
+        levels.append(level_curve(samples, drums.SAMPLE_RATE))
+        mix = _added(mix, samples)
+        share = span(progress, len(pitched) / len(names), 1.0)
+        hits = drums.load(drums.folder()).hits(
+            _padded(samples, len(mix)), mix if pitched else None, progress=share
+        )
 
     notes: dict[str, tuple[NoteEvent, ...]] = dict.fromkeys(pitched, ())
     for stem in heard:
@@ -195,10 +199,20 @@ def _heard(
     yield _Heard(stem, to_events(chords, level), level)
 
 
-def _mono(stems: Mapping[str, Audio], name: str, sample_rate: int) -> NDArray[np.float32]:
-    """A stem as mono samples (n_samples,); the stem itself is let go before it is resampled."""
-    mono = stems[name].mono()
+def _samples(mono: Audio, sample_rate: int) -> NDArray[np.float32]:
+    """Mono sound as samples (n_samples,)."""
     return np.asarray(resample(mono, sample_rate).samples[0], dtype=np.float32)
+
+
+def _added(mix: NDArray[np.float32], samples: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Samples added to a mix, in place where it is long enough."""
+    mix = _padded(mix, len(samples))
+    mix[: len(samples)] += samples
+    return mix
+
+
+def _padded(samples: NDArray[np.float32], length: int) -> NDArray[np.float32]:
+    return samples if len(samples) >= length else np.pad(samples, (0, length - len(samples)))
 
 
 def _folded(note: HeardNote) -> HeardNote:
