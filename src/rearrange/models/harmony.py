@@ -99,11 +99,14 @@ class HarmonyConfig:
     ----------
     width : of both hidden layers
     heard_weight, usual_weight : of the log probabilities of the network, and of the progressions
+    nothing_weight : by which the probability of no chord is multiplied: half of what trains are drums alone and
+        noise, but what is brought has harmony nearly always, if sometimes none that the network knows
     """
 
     width: int = 64
     heard_weight: float = 2.0
     usual_weight: float = 0.8
+    nothing_weight: float = 0.03
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), indent=2) + "\n"
@@ -259,8 +262,11 @@ class HarmonyModel:
         else:
             keys = np.zeros((12, 2))
             keys[key.tonic, _MODES.index(key.mode)] = 1.0
+        weighed = likely.copy()
+        audible = likely[:, NO_CHORD] < 1.0
+        weighed[audible, NO_CHORD] *= self.config.nothing_weight
         chords = best_chords(
-            likely,
+            weighed,
             bass,
             onset_beats=onset_beats,
             downbeats=spans.downbeats,

@@ -2,8 +2,8 @@
 
 Songs are POP909's, with their annotated chords and key; takes are those of `training.audio` whose chords are
 known: bands under POP909's chords, our own patterns, and drums alone, which have none. Of a take there are the
-sound, the true notes, the notes as a poor transcription has them, and those that we transcribe ourselves, behind our
-own separation. Noise has no chords either.
+sound, the true notes, the notes as a poor transcription has them, and those that our own ears make of it. Noise
+has no chords either.
 
 Conventions: a state is that of `analysis.progressions`; -1 where nobody knows, or where less than half of a beat
 has a chord. Colours beyond QUALITIES count as their triad or seventh. Examples are kept as .npz.
