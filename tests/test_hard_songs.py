@@ -1,13 +1,19 @@
 """Songs that are hardly songs, through the real pipeline: each becomes music, or ends in one clear line."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from rearrange.audio import Audio, write_audio
-from rearrange.score import Metre, Note, Role, Score, Timeline, Track, sorted_notes
+from rearrange.errors import TooLittleMusicError
+from rearrange.score import Metre, Note, NoteEvent, Role, Score, Timeline, Track, sorted_notes
+from rearrange.stages.analyse import analyse
+from rearrange.stages.separate import separate
+from rearrange.stages.transcribe import transcribe
 from rearrange.workspace import Workspace
 from tests.command_line import Cli, cli
 from tests.songs import band_song
@@ -149,3 +155,143 @@ def test_other_channels_and_rates(cli: Cli, channels: int, rate: int) -> None:
 
     soundfile.write(path, np.repeat(sound.samples, channels, axis=0).T, rate, subtype="FLOAT")
     converted(cli, path, "lo-fi")
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What the ears make of a sound: notes by stem, and the song; None where they say that there is none."""
+
+    notes: dict[str, tuple[NoteEvent, ...]]
+    song: Score | None
+
+    @property
+    def sureness(self) -> float:
+        """How sure the beats are; 0 where there is no song."""
+        return 0.0 if self.song is None else self.song.timeline.confidence
+
+
+def heard(sound: Audio) -> Heard:
+    performance = transcribe(separate(sound))
+    notes = {part.name: part.notes for part in performance.parts}
+    try:
+        return Heard(notes, analyse(performance, sound))
+    except TooLittleMusicError:
+        return Heard(notes, None)
+
+
+@cache
+def the_band() -> Heard:
+    return heard(band(with_beat(band_song(n_bars=8))))
+
+
+def roots(song: Score | None) -> list[int]:
+    assert song is not None
+    return [chord.root for chord in song.chords]
+
+
+def shellac(n_samples: int) -> NDArray[np.float32]:
+    """A record of 78 turns: a rushing that falls with frequency, the same clicks once a turn, and others."""
+    rng = np.random.default_rng(1)
+    rushing = np.fft.rfft(rng.standard_normal(n_samples))
+    rushing /= np.sqrt(np.maximum(np.fft.rfftfreq(n_samples, 1 / RATE), 30.0))
+    out = np.fft.irfft(rushing, n_samples)
+    out *= 0.02 / out.std()
+    turn = round(60 / 78 * RATE)
+    for at in (*rng.integers(0, n_samples - 100, n_samples // 9000), *range(5000, n_samples - 100, turn)):
+        out[at : at + 60] += rng.uniform(0.02, 0.15) * np.exp(-np.arange(60) / 12) * rng.choice((-1, 1))
+    return np.stack([out, out]).astype(np.float32)
+
+
+def speech(seconds: float) -> Audio:
+    """Somebody who talks: syllables of any length whose pitch falls, hisses between, and rests for breath."""
+    from scipy.signal import lfilter
+
+    rng = np.random.default_rng(3)
+    out = np.zeros(round(seconds * RATE))
+    at_s = 0.2
+    while at_s < seconds - 0.6:
+        length = round(rng.uniform(0.09, 0.28) * RATE)
+        first_hz, last_hz = rng.uniform(110, 170), rng.uniform(80, 120)
+        turns = np.cumsum(np.geomspace(first_hz, last_hz, length)) / RATE
+        sound = np.diff(np.floor(turns), prepend=0.0)
+        for hz in (rng.uniform(300, 800), rng.uniform(900, 2200), 2600.0):
+            radius = np.exp(-np.pi * 100.0 / RATE)
+            sound = lfilter([1 - radius], [1, -2 * radius * np.cos(2 * np.pi * hz / RATE), radius**2], sound)
+        sound *= np.sqrt(np.sin(np.pi * np.arange(length) / length)) / np.abs(sound).max()
+        hiss = 0.1 * np.diff(rng.standard_normal(round(rng.uniform(0.03, 0.08) * RATE)))
+        start = round(at_s * RATE)
+        out[start : start + len(hiss)] += hiss
+        out[start + len(hiss) : start + len(hiss) + length] += sound
+        at_s += (len(hiss) + length) / RATE + rng.exponential(0.05)
+        at_s += rng.uniform(0.3, 0.8) if rng.random() < 0.15 else 0.0
+    return Audio(np.stack([out, out]).astype(np.float32) * np.float32(0.3 / np.abs(out).max()), RATE)
+
+
+@pytest.mark.parametrize("level", [0.0, 1e-5])
+def test_silence_has_no_notes(level: float) -> None:
+    found = heard(of_noise(8.0, level))
+    assert not any(found.notes.values())
+    assert found.song is None
+
+
+@pytest.mark.parametrize("role", [Role.MELODY, Role.CHORDS, Role.BASS])
+def test_one_instrument_is_not_heard_as_a_band(role: Role) -> None:
+    song = only(band_song(n_bars=8), role)
+    found = heard(band(song))
+    assert len(found.notes["drums"]) <= 2
+    played = {note.pitch % 12 for track in song.tracks for note in track.notes}
+    if role is Role.BASS:  # nothing else sounds: its twelfths are heard as notes
+        played |= {(pitch + 7) % 12 for pitch in played}
+    pitched = [note for stem, notes in found.notes.items() if stem != "drums" for note in notes]
+    strength = {True: 0.0, False: 0.0}
+    for note in pitched:
+        strength[note.pitch % 12 in played] += note.duration_s * note.velocity
+    assert strength[True] > 9 * strength[False]
+    assert found.sureness < max(the_band().sureness, 0.3)
+
+
+def test_a_tune_alone_has_no_bass() -> None:
+    found = heard(band(only(band_song(n_bars=8), Role.MELODY)))
+    assert len(found.notes["bass"]) <= 1
+
+
+def test_without_drums_none_are_heard() -> None:
+    found = heard(band(only(band_song(n_bars=8), Role.MELODY, Role.BASS, Role.CHORDS)))
+    assert len(found.notes["drums"]) <= 2
+    assert found.notes["vocals"]
+    assert found.notes["bass"]
+
+
+def test_drums_alone_have_no_tune() -> None:
+    found = heard(band(only(with_beat(band_song(n_bars=8)), Role.DRUMS)))
+    assert len(found.notes["drums"]) > 60
+    assert len(found.notes["vocals"]) <= 2
+    assert len(found.notes["bass"]) + len(found.notes["other"]) < len(found.notes["drums"]) / 3
+    assert found.song is None or found.song.key.confidence < 0.3
+
+
+@pytest.mark.parametrize("sound", [Audio(shellac(12 * RATE), RATE), speech(12.0)], ids=["record", "speech"])
+def test_what_is_no_music_has_no_tune_and_nobody_is_sure_of_its_beat(sound: Audio) -> None:
+    found = heard(sound)
+    assert len(found.notes["vocals"]) <= 3
+    assert found.sureness < 0.6 * the_band().sureness
+    assert found.song is None or found.song.key.confidence < 0.4
+
+
+def test_an_old_record_keeps_its_chords() -> None:
+    trio = band(only(band_song(n_bars=8), Role.MELODY, Role.BASS, Role.CHORDS))
+    found = heard(Audio(trio.samples + shellac(trio.n_samples), RATE))
+    assert roots(found.song)[:4] == [0, 9, 5, 7]
+    assert found.song is not None
+    assert str(found.song.key) == "C major"
+
+
+@pytest.mark.parametrize("what", ["clipped", "mono"])
+def test_a_master_that_is_clipped_or_mono_is_the_same_song(what: str) -> None:
+    clean = band(with_beat(band_song(n_bars=8)))
+    loud = np.clip(6 * clean.samples, -1, 1)
+    found = heard(Audio(loud, RATE) if what == "clipped" else clean.mono())
+    assert roots(found.song)[:4] == roots(the_band().song)[:4] == [0, 9, 5, 7]
+    assert len(found.notes["drums"]) == pytest.approx(len(the_band().notes["drums"]), rel=0.3)
+    tunes = [{note.pitch % 12 for note in each.notes["vocals"]} for each in (found, the_band())]
+    assert tunes[0] == tunes[1]
