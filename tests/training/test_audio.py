@@ -236,6 +236,9 @@ def test_media_narrow_clip_and_fold() -> None:
     assert np.abs(clipped).max() == pytest.approx(np.abs(sound).max() / 2, rel=0.01)
     mono = Medium(is_mono=True).of(sound)
     np.testing.assert_array_equal(mono[0], mono[1])
+    clicks = np.abs(Medium(crackles_per_s=20.0).of(sound) - sound)
+    assert 5 < len(np.flatnonzero(np.diff((clicks[0] > 1e-5).astype(int)) > 0)) < 40
+    assert clicks.max() < np.abs(sound).max() / 2
     swell = sound * np.where(np.arange(SAMPLE_RATE) < SAMPLE_RATE // 2, 0.2, 2.0).astype(np.float32)
     squeezed = Medium(squeeze=Compressor(threshold_db=-36, ratio=6, attack_ms=5, release_ms=80)).of(swell)
 

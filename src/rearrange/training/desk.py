@@ -2,7 +2,7 @@
 
 Each stem has a channel strip (level, place, equaliser, compressor, drive, chorus) and may stand in a room. The mix
 is the sum of the stems. What it then goes through (`medium`: compression, saturation, clipping, one channel, a
-narrow band, noise, a lossy codec) is part of the mix alone.
+narrow band, noise, crackles, a lossy codec) is part of the mix alone.
 
 Conventions: samples float32 (2, n) at SAMPLE_RATE. Onsets do not move: compressors look ahead of nothing, rooms
 keep the dry sound, codecs are aligned (`codecs`).
@@ -30,6 +30,7 @@ Floats = NDArray[np.float32]
 _KINDS = ("room", "room", "plate", "hall")
 _DECAYS_S = (0.2, 0.35, 0.6, 1.0, 1.6)
 _PEAK = 0.95
+_CLICK_SAMPLES = 60
 _TOPS_HZ = (3600.0, 12_000.0)
 
 
@@ -72,6 +73,7 @@ class Medium:
     clipped_db : how far peaks are cut off
     is_mono : both sides the same
     top_hz : nothing above: an old recording, or a telephone's
+    crackles_per_s : clicks as of a worn record; they are no drums
     codec : of `codecs.CODECS`, and its bitrate in kbit/s
     """
 
@@ -83,6 +85,7 @@ class Medium:
     clipped_db: float = 0.0
     is_mono: bool = False
     top_hz: float | None = None
+    crackles_per_s: float = 0.0
 
     def of(self, samples: Floats) -> Floats:
         peak = float(np.abs(samples).max(initial=0.0))
@@ -104,11 +107,22 @@ class Medium:
         if self.noise_snr_db is not None:
             audio = add_noise(Audio(out, SAMPLE_RATE), self.noise_snr_db, rng=np.random.default_rng(self.seed))
             out = audio.samples
+        if self.crackles_per_s > 0:
+            out = out + _crackles(out.shape[1], self.crackles_per_s, peak, np.random.default_rng(self.seed))
         if self.codec is not None:
             peak = float(np.abs(out).max(initial=0.0))
             gain = np.float32(_PEAK / peak if peak > _PEAK else 1.0)
             out = through_codec(Audio(out * gain, SAMPLE_RATE), *self.codec).samples / gain
         return np.asarray(out, dtype=np.float32)
+
+
+def _crackles(n_samples: int, per_s: float, peak: float, rng: np.random.Generator) -> Floats:
+    """(n_samples,) clicks of a millisecond, here and there, of any loudness up to a third of the music's peak."""
+    out: Floats = np.zeros(n_samples + _CLICK_SAMPLES, dtype=np.float32)
+    for at in rng.integers(0, n_samples, rng.poisson(per_s * n_samples / SAMPLE_RATE)).tolist():
+        shape = np.exp(-np.arange(_CLICK_SAMPLES) / rng.uniform(2, 15))
+        out[at : at + _CLICK_SAMPLES] += rng.choice((-1, 1)) * peak * 10 ** (rng.uniform(-40, -10) / 20) * shape
+    return out[:n_samples]
 
 
 def _squeezed(samples: Floats, compressor: Compressor) -> Floats:
@@ -193,4 +207,5 @@ def drawn_medium(rng: np.random.Generator) -> Medium:
         clipped_db=float(rng.uniform(1, 9)) if rng.random() < 0.08 else 0.0,
         is_mono=rng.random() < 0.1,
         top_hz=float(np.exp(rng.uniform(*np.log(_TOPS_HZ)))) if rng.random() < 0.08 else None,
+        crackles_per_s=float(rng.uniform(1, 25)) if rng.random() < 0.05 else 0.0,
     )
