@@ -88,7 +88,7 @@ def test_a_stopped_run_ends_where_it_would_have_ended(tmp_path: Path, monkeypatc
 
 def test_it_learns_what_is_plain(tmp_path: Path) -> None:
     takes = [beat_take(seed, bpm=bpm) for seed, bpm in enumerate((100.0, 120.0, 140.0))]
-    recipe = Recipe(steps=150, batch=4, crop_frames=200, rate=1e-2, warm_up=10, decay=0.9)
+    recipe = Recipe(steps=80, batch=4, crop_frames=150, rate=1e-2, warm_up=10, decay=0.9)
     network = train(takes, CONFIG, recipe, folder=tmp_path)
     scores = scores_of(network, [beat_take(99, n_frames=900, bpm=110.0)])
     assert scores["beats"] > 0.9

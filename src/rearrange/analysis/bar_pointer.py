@@ -216,9 +216,9 @@ class _Chain:
         last = scores[ends % longest][:, :, first : first + metre].astype(np.float64)
         ago = n_frames - ends
         last[ago[:, None] > self.periods[None, :] + 1] = _NEVER
-        at, tempo, place = np.unravel_index(int(last.argmax()), last.shape)
+        at, tempo, place = (int(index) for index in np.unravel_index(int(last.argmax()), last.shape))
         score = float(last[at, tempo, place]) + gain
-        frame, tempo, place = int(ends[at]), int(tempo), int(place)
+        frame = int(ends[at])
         frames, positions = [], []
         while frame >= 0:
             frames.append(frame)

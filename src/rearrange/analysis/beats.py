@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from rearrange.analysis.bar_pointer import BeatActivations
 from rearrange.analysis.bars import bar_starts
 from rearrange.analysis.evidence import Evidence
-from rearrange.analysis.heard_beats import heard_sequences, place_gains, reading_score
+from rearrange.analysis.heard_beats import TRUST, heard_sequences, place_gains, plainness, reading_score
 from rearrange.analysis.metre import FEWEST_BEATS, MetreChoice, choose_metre
 from rearrange.analysis.onsets import FRAME_RATE_HZ
 from rearrange.analysis.tempo import HOP_S, candidate_periods, period_path, pulse_salience, tempogram
@@ -91,14 +91,17 @@ def track_beats(
         return _steady_track(duration_s, tempo_bpm, beats_per_bar[-1])
     paths = np.stack([period_path(correlations, float(period)) for period in periods])
     sequences = beat_paths(strength, paths)
-    besides = None
+    besides, trust = None, None
     if heard is not None:
         sequences += heard_sequences(heard, tempo_bpm=tempo_bpm, beats_per_bar=beats_per_bar)
-        besides = partial(reading_score, heard)
-    choice = choose_metre(evidence, sequences, beats_per_bar=beats_per_bar, besides=besides)
+        besides, trust = partial(reading_score, heard), TRUST
+    choice = choose_metre(evidence, sequences, beats_per_bar=beats_per_bar, besides=besides, trust=trust)
     if choice is None:
         return _steady_track(duration_s, tempo_bpm or 60.0 / float(periods[0]), beats_per_bar[-1])
-    return _finished(evidence, strength, choice, _clarity(correlations, choice.best.period_s), heard)
+    clarity = _clarity(correlations, choice.best.period_s)
+    if heard is not None:
+        clarity *= plainness(heard, choice.best)
+    return _finished(evidence, strength, choice, clarity, heard)
 
 
 def _clarity(correlations: Floats, period_s: float) -> float:

@@ -88,16 +88,26 @@ def cue_samples(evidence: Evidence, beat_frames: Floats) -> Floats:
 
 
 def hypotheses(
-    evidence: Sequence[Evidence], beat_frames: Floats, *, beats_per_bar: Sequence[int] = (2, 3, 4)
+    evidence: Sequence[Evidence],
+    beat_frames: Floats,
+    *,
+    beats_per_bar: Sequence[int] = (2, 3, 4),
+    trust: Mapping[str, float] | None = None,
 ) -> list[Hypothesis]:
-    """All readings of one beat sequence, scored by all the evidence; none if it is too short to tell."""
+    """All readings of one beat sequence, scored by all the evidence; none if it is too short to tell.
+
+    Parameters
+    ----------
+    trust : how much each source counts; 1 each if None
+    """
     if len(beat_frames) < FEWEST_BEATS:
         return []
     period_s = float(np.median(np.diff(beat_frames))) / FRAME_RATE_HZ
     scores: dict[tuple[int, int], float] = {}
     for each in evidence:
         for kind, features in metre_features(each, beat_frames, beats_per_bar).items():
-            scores[kind] = scores.get(kind, 0.0) + _score(features, each.source)
+            share = 1.0 if trust is None else trust[each.source]
+            scores[kind] = scores.get(kind, 0.0) + share * _score(features, each.source)
     return [Hypothesis(beat_frames, *kind, period_s, score) for kind, score in scores.items()]
 
 
@@ -250,6 +260,7 @@ def choose_metre(
     beats_per_bar: Sequence[int] = (2, 3, 4),
     halfway: bool = True,
     besides: Callable[[Hypothesis], float] | None = None,
+    trust: Mapping[str, float] | None = None,
 ) -> MetreChoice | None:
     """The best reading of any of the beat sequences, or None if all are too short.
 
@@ -260,12 +271,13 @@ def choose_metre(
     beats_per_bar : the kinds of bar allowed
     halfway : try each sequence's off-beats too, where beat trackers often settle
     besides : what else is known of a reading, as log odds to be added
+    trust : how much each source of evidence counts; 1 each if None
     """
     readings: list[list[Hypothesis]] = []
     for beat_frames in beat_sequences:
         shifted = [(beat_frames[:-1] + beat_frames[1:]) / 2] if halfway else []
         for sequence in (beat_frames, *shifted):
-            found = hypotheses(evidence, sequence, beats_per_bar=beats_per_bar)
+            found = hypotheses(evidence, sequence, beats_per_bar=beats_per_bar, trust=trust)
             if besides is not None:
                 found = [replace(each, score=each.score + besides(each)) for each in found]
             if found:

@@ -95,7 +95,10 @@ class BeatsConfig:
         known = {field.name for field in fields(cls)}
         if not isinstance(read, dict) or set(read) - known:
             raise ValueError(f"unknown keys: {', '.join(sorted(set(read) - known))}")
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in read.items()})
+        values: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in read.items()
+        }
+        return cls(**values)
 
 
 def build(config: BeatsConfig) -> "torch.nn.Module":
@@ -176,8 +179,7 @@ class BeatsNetwork:
                 chunk = torch.from_numpy(np.ascontiguousarray(frames[first : stop + edge].T))
                 heard = self.module(chunk[None])[0, :, start - first : stop - first]
                 beats, tempo, metre = heard.split([2, len(TEMPI_BPM), len(METRES)])
-                shares = torch.cat([beats.sigmoid(), tempo.softmax(0), metre.softmax(0)])
-                out[start:stop] = shares.T.numpy()
+                out[start:stop] = torch.cat([beats.sigmoid(), tempo.softmax(0), metre.softmax(0)]).T.numpy()
                 progress(stop / len(frames), "hearing beats")
         beat, downbeat, shares = out[:, 0], out[:, 1], out[:, 2:]
         return BeatActivations(

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rearrange.analysis import chroma as chroma_of
+from rearrange.analysis.bar_pointer import BeatActivations
 from rearrange.analysis.beats import BeatTrack, track_beats
 from rearrange.analysis.evidence import note_evidence, sound_evidence
 from rearrange.analysis.form import bar_energies, find_sections
@@ -23,8 +24,10 @@ from rearrange.analysis.grid import RELEASE_BEAT, read_grid, timeline_from_beats
 from rearrange.analysis.groove import swing_ratio
 from rearrange.analysis.onsets import FRAME_RATE_HZ, OnsetEnvelope, band_spectrogram, note_envelope, onset_envelope
 from rearrange.analysis.roles import RolePart, assign_roles
+from rearrange.assets import asset_dir
 from rearrange.audio import Audio, resample
 from rearrange.errors import TooLittleMusicError, UsageError
+from rearrange.models import beats as beat_network
 from rearrange.models import harmony as harmony_model
 from rearrange.progress import Progress, silent, span
 from rearrange.score import Note, NoteEvent, Performance, Role, Score, Timeline, Track, sorted_notes
@@ -56,7 +59,7 @@ class AnalyseSettings:
 
 @dataclass(frozen=True)
 class _Heard:
-    """The sound and the notes, as what is measured in them. `spectrogram` and `level` are None for MIDI."""
+    """The sound and the notes, as what is measured in them. What only sound has is None for MIDI."""
 
     notes: tuple[NoteEvent, ...]
     hits: tuple[NoteEvent, ...]
@@ -64,6 +67,7 @@ class _Heard:
     onsets: OnsetEnvelope
     spectrogram: chroma_of.LogSpectrogram | None
     level: NDArray[np.float32] | None
+    beats: BeatActivations | None
 
 
 def analyse(
@@ -130,17 +134,19 @@ def _listen(performance: Performance, mix: Audio | None, progress: Progress) -> 
     if mix is None:
         if len(notes) + len(hits) < _FEWEST_NOTES:
             raise TooLittleMusicError("there are hardly any notes in the file")
-        return _Heard(notes, hits, duration_s, note_envelope(notes, duration_s, drum_hits=hits), None, None)
+        return _Heard(notes, hits, duration_s, note_envelope(notes, duration_s, drum_hits=hits), None, None, None)
     samples = resample(mix.mono(), ANALYSIS_RATE_HZ).samples[0]
     if float(np.sqrt(np.dot(samples, samples) / max(len(samples), 1))) < _SILENCE:
         raise TooLittleMusicError("the song is silent")
     if len(notes) + len(hits) < _FEWEST_NOTES:
         raise TooLittleMusicError("neither notes nor a beat was heard in the song")
     progress(0.2, "listening for beats")
+    network = beat_network.load(asset_dir("models") / "beats")
+    beats = network.activations(samples, progress=span(progress, 0.2, 0.5))
     bands = band_spectrogram(samples, ANALYSIS_RATE_HZ)
     progress(0.6, "listening for harmony")
     spectrogram = chroma_of.log_spectrogram(samples, ANALYSIS_RATE_HZ)
-    return _Heard(notes, hits, duration_s, onset_envelope(bands), spectrogram, bands.rms)
+    return _Heard(notes, hits, duration_s, onset_envelope(bands), spectrogram, bands.rms, beats)
 
 
 def _timeline(
@@ -177,7 +183,7 @@ def _tracked(heard: _Heard, settings: AnalyseSettings, beats_per_bar: Sequence[i
         felt_bpm /= 1.5
     n_frames = min(len(each.strength) for each in evidence)
     evidence = [replace(each, strength=each.strength[:n_frames], cues=each.cues[:n_frames]) for each in evidence]
-    track = track_beats(evidence, tempo_bpm=felt_bpm, beats_per_bar=beats_per_bar)
+    track = track_beats(evidence, tempo_bpm=felt_bpm, beats_per_bar=beats_per_bar, heard=heard.beats)
     return timeline_from_beats(track, *_sounding_span(heard))
 
 

@@ -152,7 +152,7 @@ def _step(state: _State, takes: Sequence[BeatTake], recipe: Recipe, *, step: int
     beats, tempo, metre = heard.split([2, len(TEMPI_BPM), len(METRES)], dim=1)
     targets = stacked([crop.targets for crop in crops])
     extra = torch.tensor([recipe.beat_weight, recipe.downbeat_weight], device=device)[:, None]
-    loss = functional.binary_cross_entropy_with_logits(beats, targets, weight=1.0 + extra * targets)
+    loss: Any = functional.binary_cross_entropy_with_logits(beats, targets, weight=1.0 + extra * targets)
     for logits, classes in ((tempo, [c.tempo for c in crops]), (metre, [c.metre for c in crops])):
         known = stacked(classes)
         if bool((known >= 0).any()):
