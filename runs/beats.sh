@@ -4,7 +4,7 @@
 # FOLDER holds symbolic/ (gmd, freedoom and pop909 as .tar.xz) and samples/drum_hits. Fonts are those of
 # src/rearrange/training/fonts.toml that are found; fonts outside the system's folders: REARRANGE_SOUNDFONTS.
 # BANK holds takes as sound (python -m rearrange.training.bank); without one they are made here.
-# cpu: 840 takes (15 minutes of one core, 4 if a bank has most of them) and 2,600 steps (12 minutes of one core).
+# cpu: 840 takes (15 minutes of one core, 4 if a bank has most of them) and 2,600 steps (12 to 19 minutes of one core).
 # cuda: more of both; the takes are made by all cores of the processor.
 # A stopped run goes on where it was. The model is written to out/beats/model; look at the table before it is shipped.
 set -euo pipefail

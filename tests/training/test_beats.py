@@ -105,3 +105,4 @@ def test_takes_that_say_nothing_do_no_harm(tmp_path: Path) -> None:
     assert np.all(crop.tempo == -1)
     network = train([odd], CONFIG, RECIPE, folder=tmp_path)
     assert all(np.isfinite(value).all() for value in weights(network).values())
+    assert scores_of(network, [odd]) == {}

@@ -165,7 +165,7 @@ def _step(state: _State, takes: Sequence[BeatTake], recipe: Recipe, *, step: int
 
 
 def scores_of(network: BeatsNetwork, takes: Sequence[BeatTake]) -> dict[str, float]:
-    """Mean beat F1, downbeat F1, tempo accuracy 1 and share of right metres over takes, of the mix."""
+    """Mean beat F1, downbeat F1, tempo accuracy 1 and share of right metres; nothing of takes without beats."""
     rows: list[tuple[float, float, float, float]] = []
     for take in takes:
         if len(take.beats_s) < _FEWEST_BEATS:
@@ -181,6 +181,8 @@ def scores_of(network: BeatsNetwork, takes: Sequence[BeatTake]) -> dict[str, flo
                 float(take.metre < 0 or METRES[take.metre] == paths[0].beats_per_bar),
             )
         )
+    if not rows:
+        return {}
     names = ("beats", "downbeats", "tempo", "metre")
     return {name: float(np.mean(column)) for name, column in zip(names, zip(*rows, strict=True), strict=True)}
 
