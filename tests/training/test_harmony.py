@@ -10,7 +10,8 @@ from rearrange.analysis.progressions import NO_CHORD, QUALITIES
 from rearrange.models.harmony import HarmonyConfig, Spans
 from rearrange.score import CHORD_INTERVALS, Chord, Key
 from rearrange.training.charts import Chart, read_billboard, read_openewld
-from rearrange.training.harmony import Recipe, count_progressions, figures, fit
+from rearrange.training.harmony import figures
+from rearrange.training.harmony_fits import Recipe, count_progressions, fit
 from rearrange.training.harmony_takes import Example, paired, read_example, states_of, views, write_example
 
 PROGRESSIONS = (((0, "maj"), (5, "maj"), (7, "7"), (0, "maj")), ((0, "min"), (5, "min"), (7, "maj"), (0, "min")))

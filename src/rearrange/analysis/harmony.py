@@ -1,7 +1,7 @@
 """Chords and key, from what sounds in each beat, by templates and profiles.
 
-What the evaluation hears arrangements with, and what `models.harmony`, with which the pipeline hears songs, is held
-against: nothing here is trained, and figures stay comparable.
+What the evaluation hears arrangements with, and what the pipeline's own ears, `models.harmony`, are held against:
+nothing here is trained, and figures stay comparable.
 
 Conventions: chroma has 12 columns, C first, values >= 0, one row per span (usually a beat); all registers and the
 bass apart. Chords are decoded by Viterbi over the spans: a chord is as likely as its tones make up what sounds
