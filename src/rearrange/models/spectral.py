@@ -25,6 +25,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from rearrange.models.stft import overlap_add, root_hann, spectra_of
 from rearrange.progress import Progress, silent
 
 __all__ = ["spectral_blocks"]
@@ -99,7 +100,7 @@ def spectral_blocks(
     lead = n_window - hop  # silence before the first sample, so that it too lies under four windows
     n_frames = (n_samples - 1 + lead) // hop + 1
     # Root-Hann windows, twice: they add up to 1 over four hops once divided by two.
-    window = np.sqrt(0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n_window) / n_window)).astype(np.float32)
+    window = root_hann(n_window)
     bands = _bands(n_window, sample_rate)
 
     spectra = np.zeros((channels, 0, n_window // 2 + 1), np.complex64)
@@ -109,7 +110,7 @@ def spectral_blocks(
         stop = min(start + _BLOCK_FRAMES, n_frames)
         known = first + spectra.shape[1]
         wanted = min(stop + _CONTEXT, n_frames)
-        new = _spectra(samples, known * hop - lead, wanted - known, window=window, hop=hop)
+        new = spectra_of(samples, known * hop - lead, wanted - known, window=window, hop=hop)
         keep_from = max(start - _CONTEXT, 0)
         spectra = np.concatenate([spectra[:, keep_from - first :], new], axis=1)
         first = keep_from
@@ -118,7 +119,7 @@ def spectral_blocks(
         masked = np.stack([here * mask for mask in (masks.drums, masks.bass, masks.vocals)])
         frames = irfft(masked, n_window, axis=-1)
         frames *= window / 2
-        sound = _overlap_add(frames, hop)  # (3, channels, (frames - 1) * hop + n_window)
+        sound = overlap_add(frames, hop)  # (3, channels, (frames - 1) * hop + n_window)
         sound[..., :lead] += carry
         n_whole = (stop - start) * hop
         carry = sound[..., n_whole:]
@@ -149,33 +150,6 @@ def _bands(n_window: int, sample_rate: int) -> _Bands:
         voice=voice.astype(np.float32),
         n_bass=int(np.searchsorted(hz, _BASS_MAX_HZ)),
     )
-
-
-def _spectra(
-    samples: NDArray[np.float32], start: int, n_frames: int, *, window: NDArray[np.float32], hop: int
-) -> NDArray[np.complex64]:
-    """Spectra (channels, n_frames, bins) of the frames from sample `start`; silence lies outside."""
-    from scipy.fft import rfft
-
-    if n_frames <= 0:
-        return np.zeros((samples.shape[0], 0, len(window) // 2 + 1), np.complex64)
-    stop = start + (n_frames - 1) * hop + len(window)
-    inside = samples[:, max(start, 0) : max(stop, 0)]
-    before = max(-start, 0)
-    padded = np.pad(inside, ((0, 0), (before, stop - start - before - inside.shape[1])))
-    frames = np.lib.stride_tricks.sliding_window_view(padded, len(window), axis=1)[:, ::hop]
-    return np.asarray(rfft(frames * window, axis=-1), np.complex64)
-
-
-def _overlap_add(frames: NDArray[np.float32], hop: int) -> NDArray[np.float32]:
-    """Sum frames (..., n_frames, n_window) that lie `hop` apart into (..., n)."""
-    *outer, n_frames, n_window = frames.shape
-    parts = n_window // hop
-    sound = np.zeros((*outer, n_frames + parts - 1, hop), np.float32)
-    split = frames.reshape(*outer, n_frames, parts, hop)
-    for part in range(parts):
-        sound[..., part : part + n_frames, :] += split[..., part, :]
-    return sound.reshape(*outer, -1)
 
 
 def _masks(spectra: NDArray[np.complex64], start: int, n_frames: int, bands: _Bands) -> _Masks:

@@ -41,6 +41,9 @@ def _separator_files(_song: Song, settings: separate.SeparateSettings) -> Mappin
     """The weights of a separator that has some."""
     from rearrange.models.weights import list_models
 
+    own = separate.network_folder(settings.separator)
+    if own is not None:
+        return {f"model {own.name}: {name}": own / name for name in ("config.json", "weights.safetensors")}
     folder = Path(settings.separator).expanduser()
     model = next((info for info in list_models() if info.name == settings.separator), None)
     if model is not None:

@@ -4,22 +4,25 @@
 lost and nothing is invented: the stems add up to the mix to the precision of float32. They keep its level,
 length, sample rate and channels.
 
-A separator is `spectral` (classical, built in), a name of models/index.toml (Demucs, fetched when it is
-first asked for), or a path to a Demucs repository: a folder that holds `.th` files and perhaps the `.yaml`
-of a bag of models. Blocks follow one another, so that memory does not grow with the song.
+A separator is a name of models/index.toml: `separator-small`, our network, comes with the package; `spectral` is
+classical; Demucs is fetched when it is first asked for. Or it is a path: a folder of a network of ours, trained
+anew (`config.json` and `weights.safetensors`), or a Demucs repository, which holds `.th` files and perhaps the
+`.yaml` of a bag of models. Blocks follow one another, so that memory does not grow with the song.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rearrange.assets import asset_dir
 from rearrange.audio import Audio
 from rearrange.errors import TooLittleMusicError, UsageError
 from rearrange.progress import Progress, silent
 
-__all__ = ["STEMS", "VERSION", "SeparateSettings", "separate", "separate_blocks"]
+__all__ = ["STEMS", "VERSION", "SeparateSettings", "network_folder", "separate", "separate_blocks"]
 
 VERSION = 1
 STEMS = ("drums", "bass", "other", "vocals")
@@ -32,7 +35,7 @@ class SeparateSettings:
 
     Parameters
     ----------
-    separator : "spectral", a name of models/index.toml, or the path of a Demucs repository
+    separator : a name of models/index.toml, or the path of a network or of a Demucs repository
     device : "auto" (a GPU where there is one), "cpu", "cuda" or "mps"; Demucs only
     shifts : Demucs' "shift trick": the mean of that many randomly shifted runs; 0 is one run as it is
     overlap : share of a Demucs segment that overlaps with the next, in [0, 0.9]
@@ -74,6 +77,12 @@ def separate_blocks(
 
         yield from spectral_blocks(mix.samples, mix.sample_rate, progress=progress)
         return
+    if (folder := network_folder(settings.separator)) is not None:
+        from rearrange.models.separation import separation_blocks
+        from rearrange.models.separator import load
+
+        yield from separation_blocks(mix.samples, mix.sample_rate, load(folder), progress=progress)
+        return
     from rearrange.models.demucs import demucs_blocks
 
     yield from demucs_blocks(
@@ -84,6 +93,16 @@ def separate_blocks(
         overlap=settings.overlap,
         progress=progress,
     )
+
+
+def network_folder(separator: str) -> Path | None:
+    """Where a separator's files lie that is a network of ours; None of any other."""
+    from rearrange.models.weights import list_models
+
+    if any(info.name == separator and info.family == "separator" for info in list_models()):
+        return asset_dir("models") / separator
+    folder = Path(separator).expanduser()
+    return folder if (folder / "config.json").is_file() else None
 
 
 def separate(
