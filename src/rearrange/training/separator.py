@@ -76,7 +76,7 @@ class Recipe:
 
     Phases are what was learnt on the way. At first errors of amplitude weighed as much as those of power, and to
     be sure of silence paid more than to be right in sound: a bass was given to the drums. The rate is level until
-    `level_until`, then falls towards `steps`; the run that is shipped was stopped at `stop`, when its time was up.
+    `level_until`, then falls towards `steps`; a run that may not last so long ends at `stop`.
     """
 
     steps: int = 3850
@@ -114,7 +114,7 @@ def train(
     checkpoint = folder / "checkpoint.pt"
     first = state.read(checkpoint, device) if checkpoint.is_file() else 0
     written_s, started_s, running = time.monotonic(), time.monotonic(), 0.0
-    last = min(recipe.stop, recipe.steps)
+    last = recipe.steps if recipe.stop is None else min(recipe.stop, recipe.steps)
     for step in range(first, last):
         for optimizer in state.optimizers:
             for group in optimizer.param_groups:
