@@ -1,18 +1,16 @@
-"""From pitch activations to notes: what sounds together, without its ghosts.
+"""From a network's activations to notes: where they start, how long they sound, and which of them are a line.
 
-Input are `Activations`: for every frame and pitch, how surely a note sounds and how surely one starts.
-Output are `HeardNote`s in seconds, which know how sure they are but not yet how loud: `analysis/notes.py`
-adds the recording's level. Lines of one note at a time (a voice, a bass) are traced in `analysis/lines.py`.
+Input are onset and sustain activations for every frame and pitch, of one part; output are `HeardNote`s in seconds,
+which know how sure they are. `analysis/notes.py` judges how loud they are, and whether they can be heard.
 
 Conventions: seconds; `pitch` is a MIDI number; activations are in [0, 1]; results are sorted by onset, then
 pitch. Nothing here knows which network made the activations, or reads audio.
 
-Source: the idea (runs of frame activation, started by peaks of onset activation, runs without a start
-accepted if they are strong) is basic_pitch 0.4.0, note_creation.output_to_notes_polyphonic; the decoder is
-ours: it works on whole columns, and takes time in proportion to the song's length.
+Source: peaks of onset activation that are held by frame activation, as in C. Hawthorne et al., "Onsets and
+Frames", ISMIR 2018; the decoder is ours: it works on whole columns, and takes time in proportion to the song's
+length.
 """
 
-from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -20,27 +18,17 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Activations", "HeardNote", "NoteLimits", "polyphonic_notes", "without_ghosts"]
+__all__ = [
+    "Activations",
+    "HeardNote",
+    "PickLimits",
+    "one_at_a_time",
+    "onset_peaks",
+    "peak_position",
+    "picked_notes",
+]
 
 FloatArray = NDArray[np.float32]
-
-# Of two notes that start together, the higher is a ghost when it stands on one of these partials of the
-# lower: the second to the eighth.
-PARTIALS_SEMITONES = (12, 19, 24, 28, 31, 34, 36)
-
-# What "together" means: two of the network's frames and a half, about 30 ms, and what a hand's chord spreads.
-TOGETHER_S = 0.05
-
-
-# A pitch that still sounds must start this much more surely, times how surely it sounds: the network hears
-# the starts of other notes in it. The weight is a logistic fit on rendered bands and pianos, where three of
-# four onset peaks on sounding pitches are no restrikes.
-RESTRIKE_COST = 0.5
-
-# A note is let go where its activation falls below this share of its median. Activations fade over 100 to
-# 150 ms after a tone has stopped; on tones that stop dead this lands within two frames, and on rendered
-# music it raises the share of notes with the right end by a third.
-RELEASE_SHARE = 0.7
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,30 +39,26 @@ class Activations:
     ----------
     frames : (n_frames, n_pitches), how surely each pitch sounds
     onsets : (n_frames, n_pitches), how surely a note starts
-    frame_rate_hz : frames per second; frame 0 is at 0 s
+    frame_rate_hz : frames per second
     lowest_pitch : MIDI number of the first column
+    contours : (n_frames, n_pitches), how much of each pitch's semitone sounds, where that was asked for
+    first_s : when frame 0 is heard
     """
 
     frames: FloatArray
     onsets: FloatArray
     frame_rate_hz: float
     lowest_pitch: int
-
-    def within(self, low: int, high: int) -> "Activations":
-        """Only the pitches low..high, both included (views, no copies)."""
-        first = max(low - self.lowest_pitch, 0)
-        columns = slice(first, max(high + 1 - self.lowest_pitch, first))
-        return Activations(
-            self.frames[:, columns], self.onsets[:, columns], self.frame_rate_hz, self.lowest_pitch + first
-        )
+    contours: FloatArray | None = None
+    first_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class HeardNote:
     """A note before its loudness is known.
 
-    `strength` is the mean activation while it sounds, `attack` the peak of the onset activation at its start
-    (0 where it has none); both in [0, 1].
+    `strength` is the mean activation while it sounds, `attack` the peak of the onset activation at its start, both
+    in [0, 1]; `frame` is where that peak is.
     """
 
     onset_s: float
@@ -82,120 +66,81 @@ class HeardNote:
     pitch: int
     strength: float
     attack: float
+    frame: int = 0
 
     @property
     def confidence(self) -> float:
-        """How surely this is a note, in [0, 1]: most of it is how surely it sounds."""
-        return float(np.clip(0.7 * self.strength + 0.3 * self.attack, 0.0, 1.0))
+        """How surely this is a note, in [0, 1]: how surely it starts and how surely it sounds, alike."""
+        return float(np.clip(0.5 * self.strength + 0.5 * self.attack, 0.0, 1.0))
 
 
 @dataclass(frozen=True, slots=True)
-class NoteLimits:
-    """What counts as a note in one kind of part.
+class PickLimits:
+    """What counts as a note.
 
     Parameters
     ----------
-    low, high : range of pitches, both included
-    onset_threshold : onset activation above which a note starts
-    frame_threshold : frame activation above which it goes on
-    unstarted_threshold : mean frame activation above which a run without a start is a note
-    min_duration_s : shorter notes are dropped
+    onset_threshold : onset activation from which a peak starts a note
+    sustain_threshold : it is let go where its frame activation stays below this
+    min_interval_s : two notes of one pitch start no closer
     max_gap_s : a weaker activation as short as this does not end a note
-    ghost_ratio : a note on another's partial is a ghost below this share of its strength
+    min_duration_s : shorter notes are made this long
     """
 
-    low: int
-    high: int
-    onset_threshold: float = 0.42
-    frame_threshold: float = 0.22
-    unstarted_threshold: float = 0.5
-    min_duration_s: float = 0.06
+    onset_threshold: float = 0.4
+    sustain_threshold: float = 0.4
+    min_interval_s: float = 0.06
     max_gap_s: float = 0.06
-    ghost_ratio: float = 0.6
+    min_duration_s: float = 0.06
 
 
-def polyphonic_notes(activations: Activations, limits: NoteLimits) -> tuple[HeardNote, ...]:
+def picked_notes(activations: Activations, limits: PickLimits) -> tuple[HeardNote, ...]:
     """Decode activations into notes, as many at a time as there are.
 
     Returns
     -------
     Notes sorted by onset, then pitch; two notes of one pitch never overlap.
     """
-    acts = activations.within(limits.low, limits.high)
-    if acts.frames.size == 0:
-        return ()
-    rate = acts.frame_rate_hz
-    starts = _starts(acts, limits.onset_threshold)
-    starts_of = [np.flatnonzero(column) for column in starts.T]
-    min_frames = limits.min_duration_s * rate
+    rate = activations.frame_rate_hz
+    peaks = onset_peaks(
+        activations.onsets, limits.onset_threshold, min_distance=max(round(limits.min_interval_s * rate) - 1, 1)
+    )
+    gap = max(round(limits.max_gap_s * rate), 1)
     notes: list[HeardNote] = []
-    for column, first, stop in _runs(acts.frames >= limits.frame_threshold, round(limits.max_gap_s * rate)):
-        # An onset leads its frames by up to two frames in the network's training labels.
-        onsets = starts_of[column]
-        inside = onsets[(onsets >= first - 2) & (onsets < stop - 1)]
-        bounds = [int(onset) for onset in inside]
-        if not bounds or bounds[0] - first > min_frames:
-            bounds.insert(0, first)  # what sounds before the first start is judged as a note without one
-        for start, next_start in pairwise([*bounds, stop]):
-            sounding = acts.frames[max(start, first) : next_start, column]
-            end = max(start, first) + sounding_frames(sounding)
-            strength = float(sounding.mean())
-            attack = float(acts.onsets[start, column]) if starts[start, column] else 0.0
-            if end - start < min_frames or (not attack and strength < limits.unstarted_threshold):
-                continue
-            onset = peak_position(acts.onsets[:, column], start) if attack else float(start)
-            pitch = acts.lowest_pitch + column
-            append_after(notes, HeardNote(onset / rate, end / rate, pitch, strength, attack))
-    return _sorted(notes)
+    for column in np.flatnonzero(peaks.any(axis=0)).tolist():
+        onsets, sounding = activations.onsets[:, column], activations.frames[:, column]
+        starts = np.flatnonzero(peaks[:, column]).tolist()
+        quiet = _quiet_from(sounding < limits.sustain_threshold, gap)
+        for start, next_start in zip(starts, [*starts[1:], len(sounding)], strict=True):
+            stop = min(int(quiet[np.searchsorted(quiet, start + 1)]), next_start)
+            onset_s = activations.first_s + peak_position(onsets, start) / rate
+            end_s = max(activations.first_s + (stop - 0.5) / rate, onset_s + limits.min_duration_s)
+            if notes and notes[-1].pitch == activations.lowest_pitch + column and notes[-1].end_s > onset_s:
+                notes[-1] = replace(notes[-1], end_s=onset_s)
+            strength = float(sounding[start : max(stop, start + 1)].mean())
+            pitch = activations.lowest_pitch + column
+            notes.append(HeardNote(max(onset_s, 0.0), end_s, pitch, strength, float(onsets[start]), start))
+    return tuple(sorted(notes, key=lambda note: (note.onset_s, note.pitch)))
 
 
-def without_ghosts(notes: Sequence[HeardNote], limits: NoteLimits) -> tuple[HeardNote, ...]:
-    """Drop what a network hears beside a strong note: its semitone neighbours and its overtones.
+def _quiet_from(quiet: NDArray[np.bool_], gap: int) -> NDArray[np.int64]:
+    """Frames from which `gap` frames are quiet, all beyond the end being so, in order; the last is the end."""
+    padded = np.concatenate([quiet, np.ones(gap, dtype=np.bool_)])
+    ahead = np.lib.stride_tricks.sliding_window_view(padded, gap).all(axis=1)
+    return np.flatnonzero(ahead)
 
-    A neighbour is a ghost when most of it lies under a stronger note a semitone away. An overtone is one
-    when it starts together with a note on one of whose partials it stands, ends no later, and is weaker by
-    `limits.ghost_ratio`. A real octave played as strongly as its root stays.
-    """
-    notes = _sorted(notes)
-    of_pitch: dict[int, list[HeardNote]] = {}
+
+def one_at_a_time(notes: Sequence[HeardNote], *, together_s: float = 0.05) -> tuple[HeardNote, ...]:
+    """A line out of notes sorted by onset: the surest of those that start together, each until the next starts."""
+    line: list[HeardNote] = []
     for note in notes:
-        of_pitch.setdefault(note.pitch, []).append(note)
-    return tuple(
-        note
-        for note in notes
-        if not any(
-            _is_smear(note, other)
-            for step in (-1, 1)
-            for other in _sounding(of_pitch.get(note.pitch + step, []), note.onset_s, note.end_s)
-        )
-        and not any(
-            _is_overtone(note, other, limits)
-            for partial in PARTIALS_SEMITONES
-            for other in _sounding(of_pitch.get(note.pitch - partial, []), note.onset_s, note.onset_s)
-        )
-    )
-
-
-def _sounding(line: list[HeardNote], start_s: float, stop_s: float) -> list[HeardNote]:
-    """Of notes that do not overlap, sorted, those that sound or start (nearly) between two times."""
-    first = bisect_right(line, start_s - TOGETHER_S, key=lambda note: note.onset_s)
-    last = bisect_right(line, stop_s + TOGETHER_S, key=lambda note: note.onset_s)
-    return line[max(first - 1, 0) : last]
-
-
-def _is_smear(note: HeardNote, other: HeardNote) -> bool:
-    """Whether most of a note lies under a surer one, a semitone away."""
-    overlap_s = min(note.end_s, other.end_s) - max(note.onset_s, other.onset_s)
-    return overlap_s > 0.5 * (note.end_s - note.onset_s) and note.confidence < other.confidence
-
-
-def _is_overtone(note: HeardNote, other: HeardNote, limits: NoteLimits) -> bool:
-    """Whether a note on a partial of another starts with it, ends with it or before, and is weaker."""
-    return (
-        abs(note.onset_s - other.onset_s) <= TOGETHER_S
-        and note.end_s <= other.end_s + TOGETHER_S
-        and note.confidence < limits.ghost_ratio * other.confidence
-    )
+        if line and note.onset_s - line[-1].onset_s < together_s:
+            if note.confidence > line[-1].confidence:
+                line[-1] = note
+            continue
+        line.append(note)
+    cut = [replace(note, end_s=min(note.end_s, after.onset_s)) for note, after in pairwise(line)]
+    return (*cut, *line[-1:])
 
 
 def onset_peaks(onsets: FloatArray, threshold: float, *, min_distance: int) -> NDArray[np.bool_]:
@@ -220,48 +165,3 @@ def peak_position(curve: NDArray[np.floating], index: int) -> float:
     if curvature >= 0.0:
         return float(index)
     return index + float(np.clip(0.5 * (before - after) / curvature, -0.5, 0.5))
-
-
-def append_after(notes: list[HeardNote], note: HeardNote) -> None:
-    """Append a note to those of its line, the last of which stops where it starts."""
-    if notes and notes[-1].pitch == note.pitch and notes[-1].end_s > note.onset_s > notes[-1].onset_s:
-        notes[-1] = replace(notes[-1], end_s=note.onset_s)
-    notes.append(note)
-
-
-def sounding_frames(activation: NDArray[np.floating]) -> int:
-    """Of the frames of one note, how many pass until it is let go."""
-    held = np.flatnonzero(activation >= RELEASE_SHARE * np.median(activation))
-    return int(held[-1]) + 1
-
-
-def _starts(acts: Activations, threshold: float) -> NDArray[np.bool_]:
-    """Mark where notes start, (n_frames, n_pitches): the onset is sure, the surer the more still sounds."""
-    from scipy.ndimage import minimum_filter1d
-
-    reach = round(TOGETHER_S * acts.frame_rate_hz)
-    # origin shifts the window so that it ends at its own frame: what sounded last is what counts.
-    sounding = minimum_filter1d(acts.frames, reach + 1, axis=0, origin=reach // 2, mode="constant")
-    peaks = onset_peaks(acts.onsets, threshold, min_distance=reach)
-    peaks &= acts.onsets >= threshold + RESTRIKE_COST * sounding
-    return peaks
-
-
-def _runs(active: NDArray[np.bool_], max_gap: int) -> list[tuple[int, int, int]]:
-    """(column, first frame, frame after the last) of every run of True, gaps up to `max_gap` closed."""
-    padded = np.zeros((active.shape[1], active.shape[0] + 2), dtype=np.int8)
-    padded[:, 1:-1] = active.T
-    changes = np.diff(padded, axis=1)
-    columns, firsts = np.nonzero(changes == 1)
-    _, stops = np.nonzero(changes == -1)
-    runs: list[tuple[int, int, int]] = []
-    for column, first, stop in zip(columns.tolist(), firsts.tolist(), stops.tolist(), strict=True):
-        if runs and runs[-1][0] == column and first - runs[-1][2] <= max_gap:
-            runs[-1] = (column, runs[-1][1], stop)
-        else:
-            runs.append((column, first, stop))
-    return runs
-
-
-def _sorted(notes: Sequence[HeardNote]) -> tuple[HeardNote, ...]:
-    return tuple(sorted(notes, key=lambda note: (note.onset_s, note.pitch)))

@@ -90,19 +90,18 @@ def level_curve(samples: NDArray[np.float32], sample_rate: int, *, hop_s: float 
     return LevelCurve(level_db.astype(np.float32), hop / sample_rate)
 
 
-def to_events(notes: Sequence[HeardNote], level: LevelCurve) -> tuple[NoteEvent, ...]:
-    """Give each note a velocity, from the level of its stem at its onset and from how surely it sounds.
+def to_events(notes: Sequence[HeardNote], loud_db: NDArray[np.float64]) -> tuple[NoteEvent, ...]:
+    """Give each note a velocity, from how loud it starts.
 
-    The median note gets MEDIAN_VELOCITY, and 12 dB are a factor of two (General MIDI 2). Notes that start
-    together share the level, and differ by their activation.
+    The median note gets MEDIAN_VELOCITY, and 12 dB are a factor of two (General MIDI 2).
+
+    Parameters
+    ----------
+    loud_db : of each note
     """
     if not notes:
         return ()
-    onset_s = np.array([note.onset_s for note in notes])
-    loud_db = level.peak_db(onset_s - 0.02, onset_s + ATTACK_S)
-    sure = np.array([note.strength for note in notes])
-    relative = np.clip(sure / max(float(np.median(sure)), 1e-6), 0.6, 1.5)
-    velocity = MEDIAN_VELOCITY * 10.0 ** ((loud_db - np.median(loud_db)) / 40.0) * relative**0.5
+    velocity = MEDIAN_VELOCITY * 10.0 ** ((loud_db - np.median(loud_db)) / 40.0)
     velocity = np.clip(np.rint(velocity), QUIETEST_VELOCITY, LOUDEST_VELOCITY).astype(int)
     return tuple(
         NoteEvent(max(note.onset_s, 0.0), note.end_s - max(note.onset_s, 0.0), note.pitch, v, note.confidence)

@@ -52,6 +52,7 @@ SKIP_BELOW_LOUDEST_DB = -50.0
 SKIP_BELOW_DBFS = -80.0
 
 _INPUT = "serving_default_input_2:0"
+_CONTOURS = "StatefulPartitionedCall:0"
 _FRAMES = "StatefulPartitionedCall:1"
 _ONSETS = "StatefulPartitionedCall:2"
 
@@ -97,7 +98,7 @@ def load(path: Path | None = None, *, threads: int = 2) -> "BasicPitch":
     except Exception as exc:  # onnxruntime's errors share no base class below Exception
         raise ModelError(f"{path} cannot be loaded as an ONNX model", "install basic-pitch again") from exc
     names = {port.name for port in (*session.get_inputs(), *session.get_outputs())}
-    if not {_INPUT, _FRAMES, _ONSETS} <= names:
+    if not {_INPUT, _CONTOURS, _FRAMES, _ONSETS} <= names:
         raise ModelError(f"{path} is not Basic Pitch's network", "install basic-pitch==0.4.0")
     return BasicPitch(session)
 
@@ -108,14 +109,17 @@ class BasicPitch:
     def __init__(self, session: Any) -> None:
         self._session = session
 
-    def activations(self, samples: NDArray[np.float32], *, progress: Progress = silent) -> Activations:
+    def activations(
+        self, samples: NDArray[np.float32], *, contours: bool = False, progress: Progress = silent
+    ) -> Activations:
         """Hear a recording.
 
-        Memory beyond `samples` is that of the result (60 kB per second) and of two windows.
+        Memory beyond `samples` is that of the result (60 kB per second, 90 with contours) and of two windows.
 
         Parameters
         ----------
         samples : (n_samples,) mono at SAMPLE_RATE, full scale ±1, finite
+        contours : also the strongest of the three thirds of a semitone around each pitch
 
         Returns
         -------
@@ -130,20 +134,30 @@ class BasicPitch:
         n_frames = len(samples) // HOP_LENGTH + 1 if len(samples) else 0
         frames = np.zeros((n_frames, N_PITCHES), dtype=np.float32)
         onsets = np.zeros((n_frames, N_PITCHES), dtype=np.float32)
+        traced = np.zeros((n_frames, N_PITCHES), dtype=np.float32) if contours else None
+        names = [_FRAMES, _ONSETS, _CONTOURS][: 3 if contours else 2]
         heard = _audible_windows(samples, -(-n_frames // STEP_FRAMES))
         for first in range(0, len(heard), BATCH_WINDOWS):
             progress(first / len(heard), "hearing notes")
             windows = heard[first : first + BATCH_WINDOWS]
             batch = np.stack([_window(samples, index) for index in windows])[:, :, np.newaxis]
-            heard_frames, heard_onsets = self._session.run([_FRAMES, _ONSETS], {_INPUT: batch})
+            heard_frames, heard_onsets, *heard_contours = self._session.run(names, {_INPUT: batch})
             for row, index in enumerate(windows):
                 start = index * STEP_FRAMES
                 stop = min(start + STEP_FRAMES, n_frames)
                 kept = slice(EDGE_FRAMES, EDGE_FRAMES + stop - start)
                 frames[start:stop] = heard_frames[row, kept]
                 onsets[start:stop] = heard_onsets[row, kept]
+                if traced is not None:
+                    traced[start:stop] = _by_pitch(heard_contours[0][row, kept])
         progress(1.0, "heard notes")
-        return Activations(frames, onsets, SAMPLE_RATE / HOP_LENGTH, LOWEST_PITCH)
+        return Activations(frames, onsets, SAMPLE_RATE / HOP_LENGTH, LOWEST_PITCH, traced)
+
+
+def _by_pitch(thirds: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The strongest third around each pitch, (n, pitches), of contours (n, 3 * pitches); a pitch is its first."""
+    below = np.pad(thirds[:, 2:-1:3], ((0, 0), (1, 0)))
+    return np.asarray(np.maximum(np.maximum(thirds[:, 0::3], thirds[:, 1::3]), below))
 
 
 def _window(samples: NDArray[np.float32], index: int) -> NDArray[np.float32]:
