@@ -88,7 +88,7 @@ MODELS: Mapping[str, Contents] = {
     "htdemucs": Contents(singing=True, check=("--batch", "1")),
     "drums": Contents(fonts=_UNSEEN, check=("--batch", "1")),
     "beats": Contents(fonts=_UNSEEN),
-    "harmony": Contents(fonts=_UNSEEN),
+    "harmony": Contents(sets=("gmd", "pop909", "freedoom", "billboard", "openewld"), fonts=_UNSEEN),
 }
 
 
