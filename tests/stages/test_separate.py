@@ -32,7 +32,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("separator", ["spectral", "local"])
+@pytest.mark.parametrize("separator", ["spectral", "separator-small", "local"])
 def test_stems_add_up_and_keep_level_rate_and_length(separator: str, repository: Path) -> None:
     mix = song()
     chosen = str(repository) if separator == "local" else separator

@@ -24,7 +24,7 @@ from rearrange.progress import Progress, silent
 
 __all__ = ["STEMS", "VERSION", "SeparateSettings", "network_folder", "separate", "separate_blocks"]
 
-VERSION = 1
+VERSION = 2
 STEMS = ("drums", "bass", "other", "vocals")
 _DEVICES = ("auto", "cpu", "cuda", "mps")
 
@@ -45,7 +45,7 @@ class SeparateSettings:
     UsageError : a value out of range.
     """
 
-    separator: str = "spectral"
+    separator: str = "separator-small"
     device: str = "auto"
     shifts: int = 0
     overlap: float = 0.25
