@@ -266,7 +266,7 @@ def test_drums_alone_have_no_tune() -> None:
     found = heard(band(only(with_beat(band_song(n_bars=8)), Role.DRUMS)))
     assert len(found.notes["drums"]) > 60
     assert len(found.notes["vocals"]) <= 2
-    assert len(found.notes["bass"]) + len(found.notes["other"]) < len(found.notes["drums"]) / 3
+    assert len(found.notes["bass"]) + len(found.notes["other"]) <= 4
     assert found.song is None or found.song.key.confidence < 0.3
 
 
