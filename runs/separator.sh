@@ -5,7 +5,7 @@
 # src/rearrange/training/fonts.toml that are found; fonts outside the system's folders: REARRANGE_SOUNDFONTS. Singing
 # takes eSpeak NG and pyworld.
 # cpu: 600 takes (about 12 minutes of two cores), 144 sung lines (2 minutes), then the recipe that is shipped: 45 minutes
-# of one core that multiplies matrices in bfloat16, about three times that elsewhere.
+# of one core that multiplies matrices in bfloat16 (not timed elsewhere).
 # cuda: more takes and steps, which is not what was shipped.
 # A stopped run goes on where it was. The model is written to out/separator/model; look at the table before it is shipped.
 set -euo pipefail

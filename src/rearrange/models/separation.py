@@ -102,7 +102,7 @@ def _window_length(sample_rate: int) -> int:
     """A length of four hops whose bins are as wide as the network's, within 1 %, and quick to transform."""
     from scipy.fft import next_fast_len
 
-    return 4 * next_fast_len(max(round(HOP * sample_rate / SAMPLE_RATE), 4), real=True)
+    return 4 * int(next_fast_len(max(round(HOP * sample_rate / SAMPLE_RATE), 4), real=True))
 
 
 def _level(samples: Floats) -> float:

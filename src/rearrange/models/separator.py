@@ -208,12 +208,14 @@ def build(config: SeparatorConfig) -> "torch.nn.Module":
                 if self.encodes:
                     split = part.reshape(batch * frames, -1, count, cells).permute(2, 0, 1, 3).flatten(2)
                     out = torch.baddbmm(bias.to(split.dtype), split, weight.to(split.dtype))
-                    parts.append(out.transpose(0, 1).unflatten(0, (batch, frames)))
+                    parts.append(out.transpose(0, 1).reshape(batch, frames, count, config.width))
                 else:
                     split = part.reshape(batch * frames, count, -1).transpose(0, 1)
                     out = torch.baddbmm(bias.to(split.dtype), split, weight.to(split.dtype))
-                    cut = out.unflatten(2, (-1, cells)).permute(1, 2, 0, 3)  # (rows, per_cell, count, cells)
-                    parts.append(cut.flatten(2).unflatten(0, (batch, frames)))
+                    cut = out.reshape(count, batch * frames, -1, cells).permute(
+                        1, 2, 0, 3
+                    )  # (rows, per_cell, count, cells)
+                    parts.append(cut.reshape(batch, frames, -1, n * cells))
                 at += n
             return torch.cat(parts, 2 if self.encodes else 3)
 
@@ -228,7 +230,7 @@ def build(config: SeparatorConfig) -> "torch.nn.Module":
             return convolved(x, weight, dilation)
 
         @staticmethod
-        def backward(ctx: Any, gradient: torch.Tensor) -> Any:  # type: ignore[override]
+        def backward(ctx: Any, gradient: torch.Tensor) -> Any:
             x, weight = ctx.saved_tensors
             frames, taps = x.shape[1], weight.shape[1]
             of_weight = torch.zeros_like(weight)
@@ -293,7 +295,7 @@ def build(config: SeparatorConfig) -> "torch.nn.Module":
             self.decode = Banded(2 * len(STEMS), encodes=False)
 
         def forward(self, power: torch.Tensor) -> torch.Tensor:
-            seen = ((power + TINY) ** COMPRESSION - self.mean) / self.deviation
+            seen = ((power + TINY) ** COMPRESSION - self.get_buffer("mean")) / self.get_buffer("deviation")
             if torch.is_autocast_enabled(power.device.type):
                 seen = seen.to(torch.get_autocast_dtype(power.device.type))
             x = self.blocks(self.encode(seen))

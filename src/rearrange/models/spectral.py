@@ -12,7 +12,7 @@ What it does, per bin of a 93 ms spectrogram:
   centre. A mono recording has no centre; there only the first clue is left.
 
 What it cannot do: tell a voice from a lead instrument, or keep the bass's overtones together. It is the
-offline default until a trained model is there, and the baseline afterwards. The three masks and the rest,
+baseline of trained models, and a share of what `separation` gives. The three masks and the rest,
 `other`, add up to the mix exactly.
 
 Conventions: arrays are (channels, n_samples) outside, (channels, frames, bins) inside; float32 throughout.

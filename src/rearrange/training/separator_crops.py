@@ -169,7 +169,8 @@ def drawn_stems(shelf: Shelf, rng: np.random.Generator, n_samples: int) -> tuple
     gains = np.ones((4, WINDOW // 2), np.float32)
     together = rng.random() < _TOGETHER_SHARE
     from_song = bool(shelf.songs) and together and rng.random() < _SONG_SHARE
-    start_s, group = 0.0, {}
+    start_s = 0.0
+    group: Mapping[str, Clip] = {}
     if together:
         groups = shelf.songs if from_song else shelf.takes
         group = groups[int(rng.integers(len(groups)))]
