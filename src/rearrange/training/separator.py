@@ -1,16 +1,16 @@
-"""Train `models/separator-small`: `python -m rearrange.training.separator --data FOLDER --bank FOLDER --out
-FOLDER`.
+"""Train `models/separator-small`: `python -m rearrange.training.separator --data FOLDER --out FOLDER`.
 
 Takes of training audio are made once and kept (`bank`), recorded stems and sung lines are brought to one form
 beside them (`separator_clips`); each step mixes crops of them anew (`separator_crops`). The loss is the
-logarithm of what is wrong in each stem, once as power and once as amplitude, where what is 30 dB below the mix
-no longer counts; so a silent stem is learnt as well. Matrices are trained by Muon, the rest by AdamW; the
+logarithm of what is wrong in each stem, once as power and once as amplitude, where what is far below the mix
+hardly counts (`Phase.audible`); so a silent stem is learnt as well. Matrices are trained by Muon, the rest by AdamW; the
 network is the moving average.
 
 Every step is drawn from the seed and its own number, and the state is written every CHECKPOINT_S: a run that is
 stopped at any moment, and started again with the same arguments, ends where it would have ended.
 
-Cost: a step of 2 crops of 4 s takes 0.5 s of one core that multiplies matrices in bfloat16 (AMX). `--device cuda` trains on a GPU.
+Cost: a step of 2 crops of 4 s takes 0.5 s of one core that multiplies matrices in bfloat16 (AMX). `--device
+cuda` trains on a GPU.
 
 Source of Muon: K. Jordan et al., 2024 (kellerjordan.github.io/posts/muon), as torch has it.
 """
