@@ -30,6 +30,10 @@ __all__ = [
 
 FloatArray = NDArray[np.float32]
 
+# A note of a line is let go where its activation falls below this share of its median: Basic Pitch's activations
+# fade over 100 to 150 ms after a tone has stopped.
+RELEASE_SHARE = 0.7
+
 
 @dataclass(frozen=True, eq=False)
 class Activations:
@@ -51,6 +55,18 @@ class Activations:
     lowest_pitch: int
     contours: FloatArray | None = None
     first_s: float = 0.0
+
+    def within(self, low: int, high: int) -> "Activations":
+        """Only the pitches low..high, both included (views, no copies), without contours."""
+        first = max(low - self.lowest_pitch, 0)
+        columns = slice(first, max(high + 1 - self.lowest_pitch, first))
+        return replace(
+            self,
+            frames=self.frames[:, columns],
+            onsets=self.onsets[:, columns],
+            lowest_pitch=self.lowest_pitch + first,
+            contours=None,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +157,12 @@ def one_at_a_time(notes: Sequence[HeardNote], *, together_s: float = 0.05) -> tu
         line.append(note)
     cut = [replace(note, end_s=min(note.end_s, after.onset_s)) for note, after in pairwise(line)]
     return (*cut, *line[-1:])
+
+
+def sounding_frames(activation: NDArray[np.floating]) -> int:
+    """Of the frames of one note, how many pass until it is let go."""
+    held = np.flatnonzero(activation >= RELEASE_SHARE * np.median(activation))
+    return int(held[-1]) + 1
 
 
 def onset_peaks(onsets: FloatArray, threshold: float, *, min_distance: int) -> NDArray[np.bool_]:

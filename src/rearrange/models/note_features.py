@@ -27,6 +27,7 @@ __all__ = [
     "FRAME_S",
     "SOURCES",
     "Features",
+    "as_heard",
     "joined",
     "loudness",
     "note_levels",
@@ -74,6 +75,18 @@ def of_one_length(features: Mapping[str, Features]) -> dict[str, Features]:
         name: np.pad(each, ((0, n_frames - len(each)), (0, 0), (0, 0))) if len(each) < n_frames else each
         for name, each in found.items()
     }
+
+
+def as_heard(features: Features) -> Activations:
+    """One source as Basic Pitch hears it."""
+    onsets, frames = features[..., :2].max(axis=2), features[..., 2]
+    return Activations(
+        frames.astype(np.float32) / 255.0,
+        onsets.astype(np.float32) / 255.0,
+        1.0 / FRAME_S,
+        LOWEST_PITCH,
+        first_s=0.5 * FRAME_S,
+    )
 
 
 def joined(features: Mapping[str, Features], first: int, stop: int, loud_db: float) -> Floats:

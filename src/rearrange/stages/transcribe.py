@@ -14,19 +14,36 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from rearrange.analysis.decoding import one_at_a_time, picked_notes
-from rearrange.analysis.notes import LevelCurve, audible, level_curve, sum_of_levels, to_events
+from rearrange.analysis.decoding import HeardNote, one_at_a_time, picked_notes
+from rearrange.analysis.lines import LineLimits, monophonic_notes
+from rearrange.analysis.notes import INAUDIBLE_DBFS, LevelCurve, audible, level_curve, sum_of_levels, to_events
 from rearrange.assets import asset_dir
 from rearrange.audio import Audio, resample
 from rearrange.errors import UsageError
 from rearrange.models import basic_pitch, drums, notes
-from rearrange.models.note_features import Features, note_levels, of_one_length, source_features
+from rearrange.models.note_features import Features, as_heard, note_levels, of_one_length, source_features
 from rearrange.progress import Progress, silent, span
 from rearrange.score import NoteEvent, Part, Performance, Role
 
 __all__ = ["VERSION", "TranscribeSettings", "transcribe"]
 
 VERSION = 2
+
+# The network has learnt from instruments, and hears little in singing. Where its melody lasts less than this share
+# of what Basic Pitch alone hears in the vocals stem, and that is as loud as a lead, the latter is the melody.
+_LEAST_SUNG_SHARE = 0.4
+_LEAD_DB = -15.0  # median against everything that sounds, while it sounds
+# From E2, a bass singer's low note, to C6. A voice slides and wavers: a change must be sure.
+_SUNG = LineLimits(
+    40,
+    84,
+    voicing_threshold=0.2,
+    restrike_threshold=0.6,
+    height_preference=0.02,
+    change_cost=2.5,
+    leap_cost=0.2,
+    octave_cost=0.5,
+)
 
 _ROLES = {"vocals": Role.MELODY, "bass": Role.BASS}
 
@@ -115,7 +132,8 @@ def transcribe(
         sound = _samples(Audio(mix[np.newaxis], drums.SAMPLE_RATE), basic_pitch.SAMPLE_RATE)
         features["mix"] = source_features(network, sound, progress=share)
         del chords, mix, sound
-        lines = _lines(of_one_length(features), settings, span(progress, (len(names) + 2) / steps, 1.0))
+        leads = "vocals" in levels and _is_loud(levels["vocals"], sum_of_levels(tuple(levels.values())))
+        lines = _lines(of_one_length(features), leads, settings, span(progress, (len(names) + 2) / steps, 1.0))
         played = _parts(lines, levels, pitched)
     parts = [Part(name, played[name], role=_ROLES.get(name, Role.CHORDS)) for name in pitched]
     if "drums" in names:
@@ -125,7 +143,7 @@ def transcribe(
 
 
 def _lines(
-    features: Mapping[str, Features], settings: TranscribeSettings, progress: Progress
+    features: Mapping[str, Features], leads: bool, settings: TranscribeSettings, progress: Progress
 ) -> dict[str, tuple[NoteEvent, ...]]:
     """The notes of the melody, of the bass and of the others; the first two play one at a time."""
     network = notes.load(asset_dir("models") / "notes")
@@ -134,8 +152,24 @@ def _lines(
         found = picked_notes(activations, network.config.limits(name, settings.note_threshold))
         if name in _ROLES:
             found = one_at_a_time(found)
+        if name == "vocals" and leads:
+            sung = monophonic_notes(as_heard(features[name]), _SUNG)
+            if _length_s(found) < _LEAST_SUNG_SHARE * _length_s(sung):
+                found = sung
         lines[name] = to_events(found, note_levels(features["mix"], found))
     return lines
+
+
+def _is_loud(level: LevelCurve, everything: LevelCurve) -> bool:
+    """Whether a stem is as loud as a lead, while it sounds."""
+    n = min(len(level.level_db), len(everything.level_db))
+    under_db = level.level_db[:n] - everything.level_db[:n]
+    sounding = (under_db > 2 * _LEAD_DB) & (level.level_db[:n] > INAUDIBLE_DBFS)
+    return bool(np.any(sounding)) and float(np.median(under_db[sounding])) > _LEAD_DB
+
+
+def _length_s(line: Sequence[HeardNote]) -> float:
+    return sum(note.end_s - note.onset_s for note in line)
 
 
 def _parts(
