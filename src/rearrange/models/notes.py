@@ -89,7 +89,10 @@ class NotesConfig:
         known = {field.name for field in fields(cls)}
         if not isinstance(read, dict) or set(read) - known:
             raise ValueError(f"unknown keys: {', '.join(sorted(set(read) - known))}")
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in read.items()})
+        values: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in read.items()
+        }
+        return cls(**values)
 
 
 def build(config: NotesConfig) -> "torch.nn.Module":

@@ -86,7 +86,8 @@ def train(
         raise ValueError("there are no takes to train on")
     folder.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(recipe.seed)
-    module = build(config).to(device).to(memory_format=torch.channels_last)
+    module = build(config).to(device)
+    module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.AdamW(module.parameters(), lr=recipe.rate, weight_decay=1e-3)
     average = {name: value.detach().clone() for name, value in module.state_dict().items()}
     state = _State(module, optimizer, average)
@@ -178,7 +179,7 @@ def _step(state: _State, takes: Sequence[NoteTake], recipe: Recipe, *, step: int
     # A note sounds for ten times as many frames as it starts in.
     loss = (starts + 0.3 * sounds) / (recipe.batch * recipe.crop_frames * len(LINES))
     optimizer.zero_grad(set_to_none=True)
-    loss.backward()
+    loss.backward()  # type: ignore[no-untyped-call]
     torch.nn.utils.clip_grad_norm_(module.parameters(), 1.0)
     optimizer.step()
     return float(loss.detach())
