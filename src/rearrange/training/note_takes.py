@@ -93,7 +93,7 @@ def leaking(stems: Mapping[str, Floats], rng: np.random.Generator) -> dict[str, 
 
     def colour(level_db: float) -> Floats:
         gain_db = np.interp(octaves, points, rng.normal(level_db, _COLOUR_DB, _COLOUR_POINTS))
-        return np.minimum(10 ** (gain_db / 20), 0.9).astype(np.float32)
+        return np.asarray(np.minimum(10 ** (gain_db / 20), 0.9), dtype=np.float32)
 
     spectra = {name: rfft(samples) for name, samples in stems.items()}
     out: dict[str, Floats] = {}
