@@ -3,8 +3,8 @@
 Takes of training audio are made once and kept (`bank`), recorded stems and sung lines are brought to one form
 beside them (`separator_clips`); each step mixes crops of them anew (`separator_crops`). The loss is the
 logarithm of what is wrong in each stem, once as power and once as amplitude, where what is far below the mix
-hardly counts (`Phase.audible`); so a silent stem is learnt as well. Matrices are trained by Muon, the rest by AdamW; the
-network is the moving average.
+hardly counts (`Phase.audible`); so a silent stem is learnt as well. Matrices are trained by Muon,
+the rest by AdamW; the network is the moving average.
 
 Every step is drawn from the seed and its own number, and the state is written every CHECKPOINT_S: a run that is
 stopped at any moment, and started again with the same arguments, ends where it would have ended.
