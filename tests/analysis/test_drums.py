@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from rearrange.analysis.attacks import SAMPLE_RATE, attacks, band_spectrogram, decompose
-from rearrange.analysis.drums import DrumLimits, drum_hits
+from rearrange.analysis.drums import DrumLimits, drum_hits, without_leakage
+from rearrange.analysis.notes import level_curve
 from rearrange.score import NoteEvent
-from tests.tones import FloatArray, hat, kick, placed, snare
+from tests.tones import FloatArray, hat, kick, placed, snare, tone
 
 KICK, SNARE, CLOSED, OPEN, RIDE, TOMS = 36, 38, 42, 46, 51, (45, 47, 50)
 
@@ -119,6 +120,39 @@ def test_a_higher_threshold_hears_fewer() -> None:
     counts = [len(heard(drum_hits(samples, DrumLimits(threshold=t)), SNARE)) for t in (0.1, 0.3, 0.6, 0.9)]
     assert counts == sorted(counts, reverse=True)
     assert counts[0] > counts[-1]
+
+
+def repeated_tone(n_samples: int) -> FloatArray:
+    """A piano of sorts on every eighth of `beat`."""
+    duration_s = n_samples / SAMPLE_RATE
+    onsets_s = np.arange(0.1, duration_s, 0.25)
+    return placed([(at, tone(60, 0.2, SAMPLE_RATE)) for at in onsets_s.tolist()], duration_s, SAMPLE_RATE)
+
+
+def test_attacks_that_leaked_are_dropped_and_drums_stay() -> None:
+    samples, _ = beat()
+    hits = drum_hits(samples)
+    piano = placed(
+        [(0.1 + 0.25 * i, tone(60, 0.2, SAMPLE_RATE)) for i in range(32)], len(samples) / SAMPLE_RATE, SAMPLE_RATE
+    )
+    drums, others = level_curve(samples, SAMPLE_RATE), level_curve(0.3 * piano, SAMPLE_RATE)
+    assert without_leakage(hits, drums, others) == hits
+    leaked = level_curve(0.03 * samples, SAMPLE_RATE)
+    assert without_leakage(hits, leaked, level_curve(piano, SAMPLE_RATE)) == ()
+    assert without_leakage((), drums, others) == ()
+
+
+def test_a_break_without_drums_is_found_within_a_song() -> None:
+    samples, _ = beat(bars=16)
+    seam_s = 16.0
+    samples[round(seam_s * SAMPLE_RATE) :] *= 0.01
+    hits = drum_hits(beat(bars=16)[0])
+    piano = placed(
+        [(0.1 + 0.25 * i, tone(60, 0.2, SAMPLE_RATE)) for i in range(130)], len(samples) / SAMPLE_RATE, SAMPLE_RATE
+    )
+    kept = without_leakage(hits, level_curve(samples, SAMPLE_RATE), level_curve(0.3 * piano, SAMPLE_RATE))
+    assert [hit for hit in kept if hit.onset_s < 10] == [hit for hit in hits if hit.onset_s < 10]
+    assert max(hit.onset_s for hit in kept) < seam_s + 7
 
 
 def test_decomposition_explains_the_attacks() -> None:

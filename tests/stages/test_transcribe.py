@@ -257,7 +257,7 @@ def test_a_higher_threshold_hears_fewer_notes(stems: dict[str, Audio]) -> None:
 def test_the_networks_are_among_what_the_stage_depends_on() -> None:
     stage = next(stage for stage in STAGES if stage.name == "transcribe")
     files = stage.outside(None, TranscribeSettings())  # type: ignore[arg-type]
-    assert {"basic-pitch", "drums: config.json", "drums: weights.safetensors"} <= {
+    assert {"basic-pitch", "notes: config.json", "notes: weights.safetensors"} <= {
         name.removeprefix("model ") for name in files
     }
     assert all(path.is_file() for path in files.values())

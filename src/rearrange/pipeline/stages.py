@@ -11,6 +11,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from rearrange.assets import asset_dir
 from rearrange.audio import AudioWriter, read_audio, read_blocks
 from rearrange.errors import UsageError
 from rearrange.midi import read_midi
@@ -58,11 +59,11 @@ def _transcribe(song: Song, settings: transcribe.TranscribeSettings, progress: P
 
 
 def _transcriber_files(_song: Song, _settings: transcribe.TranscribeSettings) -> Mapping[str, Path]:
-    from rearrange.models import drums
     from rearrange.models.basic_pitch import weights_path
 
-    heard = {f"model drums: {name}": drums.folder() / name for name in drums.FILES}
-    return {"model basic-pitch": weights_path(), **heard}
+    folder = asset_dir("models") / "notes"
+    read = {f"model notes: {name}": folder / name for name in ("config.json", "weights.safetensors")}
+    return {"model basic-pitch": weights_path(), **read}
 
 
 def _analyse(song: Song, settings: analyse.AnalyseSettings, progress: Progress) -> Mapping[str, object]:

@@ -14,20 +14,21 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from rearrange.analysis import drums
 from rearrange.analysis.decoding import HeardNote, one_at_a_time, picked_notes
 from rearrange.analysis.lines import LineLimits, monophonic_notes
 from rearrange.analysis.notes import INAUDIBLE_DBFS, LevelCurve, audible, level_curve, sum_of_levels, to_events
 from rearrange.assets import asset_dir
 from rearrange.audio import Audio, resample
 from rearrange.errors import UsageError
-from rearrange.models import basic_pitch, drums, notes
+from rearrange.models import basic_pitch, notes
 from rearrange.models.note_features import Features, as_heard, note_levels, of_one_length, source_features
 from rearrange.progress import Progress, silent, span
 from rearrange.score import NoteEvent, Part, Performance, Role
 
 __all__ = ["VERSION", "TranscribeSettings", "transcribe"]
 
-VERSION = 2
+VERSION = 3
 
 # The network has learnt from instruments, and hears little in singing. Where its melody lasts less than this share
 # of what Basic Pitch alone hears in the vocals stem, and that is as loud as a lead, the latter is the melody.
@@ -119,10 +120,10 @@ def transcribe(
         duration_s = max(duration_s, len(samples) / drums.SAMPLE_RATE)
         levels["drums"] = level_curve(samples, drums.SAMPLE_RATE)
         mix = _added(mix, samples)
-        share = span(progress, len(pitched) / steps, len(names) / steps)
-        hits = drums.load(drums.folder()).hits(
-            _padded(samples, len(mix)), mix if pitched else None, progress=share
-        )
+        hits = drums.drum_hits(samples)
+        if pitched:
+            others = sum_of_levels([levels[name] for name in pitched], smooth_s=0.0)
+            hits = drums.without_leakage(hits, levels["drums"], others)
 
     played: dict[str, tuple[NoteEvent, ...]] = {}
     if pitched:

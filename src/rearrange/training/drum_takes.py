@@ -32,6 +32,11 @@ _WAYS = {"mix": 0.3, "drums": 0.2, "leaking": 0.15, "anew": 0.35}
 _LEAK_DB, _ANEW_DB = (-30.0, -10.0), (-12.0, 9.0)
 _TILT_DB = 5.0
 _NOISE_SHARE, _NOISE_DB = 0.4, (-65.0, -30.0)
+# What recordings do to a kit, and fonts do not: other sizes of drums, compressors and gates, poor coders.
+_SHIFT_SHARE, _SHIFT_BANDS = 0.6, 2.5  # higher or lower, all of it: a band is 3 percent and more
+_DYNAMICS_SHARE, _DYNAMICS = 0.5, (0.75, 1.3)  # exponents of power: squeezed, or with less of what rings
+_CUT_SHARE, _CUT_FROM, _CUT_DB = 0.3, 0.55, (-60.0, -25.0)  # the share of the bands that stay, at least
+_HOLES_SHARE, _HOLES_DB = 0.25, (-45.0, -22.0)  # coders leave out what is so far below the loudest band beside it
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,11 +136,34 @@ def drawn_crop(takes: Sequence[DrumTake], rng: np.random.Generator, *, n_frames:
         loud = float(np.percentile(power.mean(axis=1), 95))
         noise = rng.exponential(size=power.shape).astype(np.float32)  # the power of noise has this distribution
         power = power + noise * _tilt(n_bands, rng) * np.float32(loud * 10 ** (rng.uniform(*_NOISE_DB) / 10))
-    frames = normalised(power, gain_db=float(rng.normal(0.0, 3.0)))
+    frames = normalised(_recorded(power, rng), gain_db=float(rng.normal(0.0, 3.0)))
     start = int(rng.integers(max(len(frames) - n_frames, 0) + 1))
     targets, velocities = _targets(take, len(frames))
     stop = start + n_frames
     return Crop(frames[start:stop], targets[:, start:stop], velocities[:, start:stop])
+
+
+def _recorded(power: Floats, rng: np.random.Generator) -> Floats:
+    """Power (n_frames, n_bands) as another kit, another compressor and another coder would have had it."""
+    n_bands = power.shape[1]
+    if rng.random() < _SHIFT_SHARE:
+        at = np.arange(n_bands) + rng.uniform(-_SHIFT_BANDS, _SHIFT_BANDS)
+        below = np.clip(np.floor(at).astype(np.int64), 0, n_bands - 1)
+        above = np.minimum(below + 1, n_bands - 1)
+        part = np.clip(at - below, 0.0, 1.0).astype(np.float32)
+        power = power[:, below] * (1 - part) + power[:, above] * part
+    if rng.random() < _DYNAMICS_SHARE:
+        power = power ** np.float32(rng.uniform(*_DYNAMICS))
+    if rng.random() < _CUT_SHARE:
+        edge = rng.uniform(_CUT_FROM, 1.0) * n_bands
+        steep = np.clip((np.arange(n_bands) - edge) / 2.0, 0.0, 1.0)
+        power = power * np.asarray(10 ** (rng.uniform(*_CUT_DB) * steep / 10), dtype=np.float32)
+    if rng.random() < _HOLES_SHARE:
+        from scipy.ndimage import maximum_filter1d
+
+        beside = maximum_filter1d(power, 9, axis=1)
+        power = np.where(power < beside * np.float32(10 ** (rng.uniform(*_HOLES_DB) / 10)), np.float32(0.0), power)
+    return power
 
 
 def _tilt(n_bands: int, rng: np.random.Generator) -> Floats:

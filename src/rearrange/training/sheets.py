@@ -12,9 +12,8 @@ from dataclasses import replace
 import numpy as np
 
 from rearrange.errors import UsageError
-from rearrange.evaluation.corpora import SongRef
 from rearrange.evaluation.judge.written import read_written
-from rearrange.evaluation.songs import SymbolicSong
+from rearrange.evaluation.songs import SongRef, SymbolicSong
 from rearrange.score import CHORD_INTERVALS, Chord, Metre, Note, NoteEvent, Part, Performance, Timeline
 
 __all__ = ["METRES", "lead_sheet", "written_song"]

@@ -89,7 +89,7 @@ def test_settings_versions_hashes_and_licences_are_there(made: tuple[Song, Path]
     assert "numpy" in found["Versions/libraries"]
     sha = song.source.fingerprint.sha256
     assert found["Files/song: Größe eins.wav"] == f"{sha[:12]} ({sha})"
-    assert found["Licences/separator spectral"].startswith("Apache-2.0")
+    assert found["Licences/separator separator-small"].startswith("Apache-2.0")
     assert found["Licences/transcriber Basic Pitch"] == "Apache-2.0"
 
 
