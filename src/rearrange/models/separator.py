@@ -77,7 +77,7 @@ class SeparatorConfig:
     taps, dilations : of the convolutions over time, in frames; a block each
     certainty : the network is surer than it is right: logarithms of shares are multiplied by this
     classical : how much of the result is the classical separator's (`spectral`), which errs elsewhere. Both were
-        set on takes of validation songs
+        set on a few takes and excerpts (the model's card says which)
     """
 
     bands: tuple[tuple[int, int], ...] = ((12, 4), (12, 8), (12, 16), (8, 22), (8, 32), (4, 64))
