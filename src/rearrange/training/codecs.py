@@ -92,10 +92,10 @@ def _through_av(audio: Audio, codec: str, bitrate_kbps: int) -> Audio:
         reader: Any = av.open(file, "r")
         with reader:
             for decoded in reader.decode(audio=0):
-                blocks += [each.to_ndarray() for each in resampler.resample(decoded)]
+                blocks += [np.asarray(each.to_ndarray(), dtype=np.float32) for each in resampler.resample(decoded)]
     except (av.error.FFmpegError, ValueError) as exc:
         raise DependencyError(f"PyAV cannot encode {codec} at {bitrate_kbps} kbit/s: {exc}") from exc
-    return resample(Audio(np.concatenate(blocks, axis=1).astype(np.float32), sample_rate), audio.sample_rate)
+    return resample(Audio(np.concatenate(blocks, axis=1), sample_rate), audio.sample_rate)
 
 
 def _aligned(decoded: Audio, source: Audio) -> Audio:
