@@ -110,12 +110,7 @@ def test_no_drums(cli: Cli) -> None:
     assert str(score.key) in ("C major", "A minor", "F major", "G major")
 
 
-KNOWN_AS_6_8 = pytest.mark.xfail(
-    strict=True, reason="twelve bars of this waltz are read as 6/8 since the new ears: LOG"
-)
-
-
-@pytest.mark.parametrize("metre", [pytest.param(Metre(3, 4), marks=KNOWN_AS_6_8), Metre(6, 8)], ids=str)
+@pytest.mark.parametrize("metre", [Metre(3, 4), Metre(6, 8)], ids=str)
 def test_other_metres(cli: Cli, metre: Metre) -> None:
     song = with_beat(band_song(n_bars=12, metre=metre))
     score = converted(cli, saved("waltz.wav", band(song)), "jazz")

@@ -28,7 +28,7 @@ from rearrange.score import NoteEvent, Part, Performance, Role
 
 __all__ = ["VERSION", "TranscribeSettings", "transcribe"]
 
-VERSION = 3
+VERSION = 4
 
 # The network has learnt from instruments, and hears little in singing. Where its melody lasts less than this share
 # of what Basic Pitch alone hears in the vocals stem, and that is as loud as a lead, the latter is the melody.
