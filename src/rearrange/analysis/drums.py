@@ -55,13 +55,14 @@ FAINTEST_HAT = 0.05
 # Frames whose windows reach past the end hear it as a stroke.
 CUT_FRAMES = 3
 
-# How far the upper quartile of strokes stands out from all the other stems together, in what begins with them and in
-# level. In 35 takes of training audio through `separator-small`, drums in the mix and not: 4.4 to 39 and -10 to 16 dB
-# with drums (but for one that plays eight strokes), -17 to 9 and -25 to -2 dB without. What begins does what level
-# alone cannot: a tone that is held drowns no stroke. F1 of kick, snare and hats 0.66 and 0.67 (fonts that train, and
-# one that does not) where level alone, at 0 dB, had 0.45 and 0.43; false strokes 0 and 31 a minute of music without
-# drums, 225 and 285 as they come. Recordings: 10 to 28 dB with drums, below 3 dB in a piano, trumpet and celesta;
-# what separation makes of a voice or of synthesisers alone has 7 to 9 dB, and is faint (-15 and -19 dB).
+# How far the upper quartile of strokes stands out from all the other stems together, in what begins with them
+# and in level. In 35 takes of training audio through `separator-small`, drums in the mix and not: 4.4 to 39 and
+# -10 to 16 dB with drums (but for one that plays eight strokes), -17 to 9 and -25 to -2 dB without. What begins
+# does what level alone cannot: a tone that is held drowns no stroke. F1 of kick, snare and hats 0.66 and 0.67
+# (fonts that train, and one that does not) where level alone, at 0 dB, had 0.45 and 0.43; false strokes 0 and
+# 31 a minute of music without drums, 225 and 285 as they come. Recordings: 10 to 28 dB with drums, below 3 dB
+# in a piano, trumpet and celesta; what separation makes of a voice or of synthesisers alone has 7 to 9 dB, and
+# is faint (-15 and -19 dB).
 DRUMS_AHEAD_DB = 4.0
 PAUSE_AHEAD_DB = -3.0
 DRUMS_LEVEL_DB = -12.0
