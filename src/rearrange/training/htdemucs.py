@@ -20,30 +20,27 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from rearrange.audio import Audio
 from rearrange.errors import ModelError, UsageError
-from rearrange.evaluation.metrics.separation import separation_sdr
-from rearrange.models.separator import SAMPLE_RATE, STEMS
+from rearrange.models.separator import SAMPLE_RATE
 from rearrange.stages.separate import SeparateSettings, separate
-from rearrange.training.bank import SHARE_SEEDS, banked, read_banked, studio_of
+from rearrange.training.bank import SHARE_SEEDS, banked, studio_of
 from rearrange.training.htdemucs_batches import Batch, drawn_batches, mixed
 from rearrange.training.htdemucs_state import NAME, HTDemucsConfig, Recipe, Trained, begun, export
 from rearrange.training.separator_clips import recorded_songs
 from rearrange.training.separator_crops import Shelf, banked_clips
+from rearrange.training.separator_scores import mean_scores
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["loss_of", "main", "scores_of", "train"]
+__all__ = ["loss_of", "main", "train"]
 
 CHECKPOINT_S = 120.0
 _PACED = (10, 50)  # steps of a run between which its pace is taken
-_MEASURED_S = 10.0  # of each take
 _ALIKE = 0.9  # cosine of gradients; where sums are right, it is 0.999
 
 
@@ -181,22 +178,6 @@ def loss_of(heard: "torch.Tensor", stems: "torch.Tensor", recipe: Recipe) -> "to
     return loss
 
 
-def scores_of(separator: str, takes: Sequence[Path], *, device: str) -> dict[str, float]:
-    """Mean SI-SDR in dB of each stem over the beginnings of banked takes; "all" is the mean of these."""
-    each: dict[str, list[float]] = {stem: [] for stem in STEMS}
-    n_samples = round(_MEASURED_S * SAMPLE_RATE)
-    for path in takes:
-        take = read_banked(path)
-        truth = {stem: Audio(samples[:, :n_samples], SAMPLE_RATE) for stem, samples in take.stems.items()}
-        if sum(bool(np.any(stem.samples)) for stem in truth.values()) > 1:
-            mix = Audio(take.mix[:, :n_samples], SAMPLE_RATE)
-            heard = separate(mix, SeparateSettings(separator=separator, device=device))
-            for stem, score in separation_sdr(truth, heard).items():
-                each[stem].append(score)
-    means = {stem: float(np.mean(scores)) for stem, scores in each.items() if scores}
-    return {**means, "all": float(np.mean(list(means.values())))}
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Make takes, train, write the model, and measure it.
 
@@ -260,7 +241,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     written = export(state, options.out / "model")
     for name, separator in (("spectral", "spectral"), (NAME, str(written.parent))):
-        scores = scores_of(separator, takes["tuning"], device=options.device)
+        settings = SeparateSettings(separator=separator, device=options.device)
+        scores = mean_scores(takes["tuning"], partial(separate, settings=settings))
         print(f"tuning {name:14}" + "".join(f" {key} {value:.2f}" for key, value in scores.items()), flush=True)
     print(f"step {state.step} of {state.recipe.steps}, written to {written.parent}")
     return 0
