@@ -20,39 +20,16 @@ from rearrange.training.clips import drawn, name_of
 from rearrange.training.codecs import CODECS
 from rearrange.training.desk import Medium, drawn_treatment
 from rearrange.training.drums import prepared
-from rearrange.training.fonts import FontUse, find_fonts, read_hits
+from rearrange.training.fonts import find_fonts, read_hits
 from rearrange.training.kits import Kit, drum_on, font_kit, recorded_kit
-from rearrange.training.scenes import KINDS, SCENE_S, Library, library, make_scene
+from rearrange.training.scene_kinds import KINDS, make_scene
+from rearrange.training.scenes import SCENE_S, Library, library
 from rearrange.training.speed import AS_MADE, Speed
+from rearrange.training.start import start
 from tests.synth.sf2 import write_sf2
-from tests.training.test_sets import FREE, _write_song, some_held_out
+from tests.training.planted_songs import FREE
 
 SHARED = Path(os.environ.get("REARRANGE_SHARED", Path(__file__).parents[3] / "shared"))
-SETS = ("gmd", "pop909", "freedoom")
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The sets, unpacked, with songs of ours under ids that are held out and ids that are not."""
-    folder = tmp_path_factory.mktemp("sets")
-    for name in SETS:
-        for song in [*FREE[name], *some_held_out(name)]:
-            _write_song(name, folder / name, song)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def songs(data: Path) -> Library:
-    both = [library(data, data, share) for share in ("training", "validation")]
-    return Library(
-        *(sum((getattr(each, name) for each in both), ()) for name in ("pop909", "freedoom", "clips", "fills"))
-    )
-
-
-@pytest.fixture(scope="module")
-def studio(songs: Library, tmp_path_factory: pytest.TempPathFactory) -> Studio:
-    font = write_sf2(tmp_path_factory.mktemp("font") / "tiny.sf2")
-    return Studio(songs, (FontUse("tiny", font, band=True, kits=(0,), keys=(), instead=()),))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -69,12 +46,12 @@ def test_scenes_are_made_from_songs_that_are_not_held_out(kind: str, songs: Libr
         assert set(np.diff(scene.positions)) <= {1, 1 - scene.beats_per_bar}
 
 
-def test_training_and_validation_share_no_song(data: Path) -> None:
-    training, validation = (library(data, data, share) for share in ("training", "validation"))
+def test_training_and_validation_share_no_song(unpacked_sets: Path) -> None:
+    training, validation = (library(unpacked_sets, unpacked_sets, share) for share in ("training", "validation"))
     for name in ("pop909", "freedoom", "clips", "fills"):
         assert not set(getattr(training, name)) & set(getattr(validation, name))
     with pytest.raises(ValueError, match="test"):
-        library(data, data, "test")
+        library(unpacked_sets, unpacked_sets, "test")
 
 
 @pytest.fixture(scope="module")
@@ -276,7 +253,8 @@ def test_a_click_is_heard_where_its_note_has_moved() -> None:
 
 
 def test_the_command_says_what_is_missing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert audio.main(["--data", str(tmp_path), "--cache", str(tmp_path), "--takes", "1"]) != 0
+    arguments = ["--data", str(tmp_path), "--cache", str(tmp_path), "--takes", "1"]
+    assert start(lambda: audio.main(arguments)) != 0
     assert ".tar.xz: no such archive" in capsys.readouterr().err
 
 

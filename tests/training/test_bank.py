@@ -8,10 +8,9 @@ import pytest
 
 from rearrange.training.audio import Studio, make_take
 from rearrange.training.bank import banked, read_banked
-from tests.training.test_audio import data, songs, studio  # noqa: F401  # fixtures
 
 
-def test_a_take_comes_out_as_it_went_in(studio: Studio, tmp_path: Path) -> None:  # noqa: F811
+def test_a_take_comes_out_as_it_went_in(studio: Studio, tmp_path: Path) -> None:
     (path,) = banked(studio, tmp_path, seed=5, count=1)
     kept, made = read_banked(path), make_take(studio, seed=5, index=0)
     loudest = max(float(np.abs(made.mix).max()), *(float(np.abs(stem).max()) for stem in made.stems.values()))
@@ -26,7 +25,7 @@ def test_a_take_comes_out_as_it_went_in(studio: Studio, tmp_path: Path) -> None:
 
 
 def test_what_is_there_is_kept_and_what_may_not_be_is_made_anew(
-    studio: Studio,  # noqa: F811
+    studio: Studio,
     tmp_path: Path,
 ) -> None:
     (path,) = banked(studio, tmp_path, seed=5, count=1)
@@ -52,7 +51,7 @@ def _is_among(song: object, used: tuple[str, ...]) -> bool:
 
 
 @pytest.mark.parametrize("count", [0, 2])
-def test_takes_come_in_order(studio: Studio, tmp_path: Path, count: int) -> None:  # noqa: F811
+def test_takes_come_in_order(studio: Studio, tmp_path: Path, count: int) -> None:
     assert [path.name for path in banked(studio, tmp_path, seed=5, count=count)] == [
         f"5-{index:05d}.npz" for index in range(count)
     ]

@@ -7,7 +7,8 @@ import pytest
 
 from rearrange.evaluation.corpora import SongRef
 from rearrange.score import Role
-from rearrange.training.scenes import SCENE_S, WRITTEN_KINDS, Library, make_scene
+from rearrange.training.scene_kinds import WRITTEN_KINDS, make_scene
+from rearrange.training.scenes import SCENE_S, Library
 from rearrange.training.sheets import lead_sheet, written_song
 
 CHORDS = (("C", "major"), ("F", "major"), ("G", "dominant"), ("C", "major"))

@@ -12,7 +12,7 @@ from rearrange.training import drums
 from rearrange.training.scenes import Library, library
 from tests.command_line import Cli, cli
 from tests.synth.sf2 import write_sf2
-from tests.training.test_sets import FREE, _write_song
+from tests.training.planted_songs import FREE, write_song
 
 __all__ = ["cli"]  # fixture
 
@@ -22,7 +22,7 @@ def data(tmp_path: Path) -> Path:
     """Songs of ours under ids that are not held out, as `--sets` finds them; no archive beside them."""
     for name in ("gmd", "pop909", "freedoom"):
         for song in FREE[name]:
-            _write_song(name, tmp_path / "sets" / name, song)
+            write_song(name, tmp_path / "sets" / name, song)
     (tmp_path / "data").mkdir()
     return tmp_path
 

@@ -30,7 +30,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from rearrange.errors import RearrangeError
 from rearrange.models.mel import SAMPLE_RATE
 from rearrange.score import Note, NoteEvent, Part, Role, Timeline, Track, sorted_notes
 from rearrange.training.desk import drawn_medium, drawn_treatment
@@ -38,7 +37,9 @@ from rearrange.training.fonts import FontUse, HitKit, find_fonts, read_hits
 from rearrange.training.kits import Drumming, Kit, drum_on, font_kit, recorded_kit
 from rearrange.training.players import play_track
 from rearrange.training.samples import Instrument, Played, play_samples, read_instruments
-from rearrange.training.scenes import SCENE_S, Library, Scene, at_speed, library, make_scene
+from rearrange.training.scene_excerpts import at_speed
+from rearrange.training.scene_kinds import make_scene
+from rearrange.training.scenes import SCENE_S, Library, Scene, library
 from rearrange.training.speed import AS_MADE, drawn_speed
 from rearrange.training.vocals import sung
 from rearrange.training.voices import Voice, read_voices
@@ -204,7 +205,12 @@ def _rendered(part: Part, program: int, font: FontUse) -> Floats:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Make takes and say how fast that goes."""
+    """Make takes and say how fast that goes.
+
+    Raises
+    ------
+    RearrangeError : an archive, a font, a synthesiser or a recording is missing.
+    """
     parser = argparse.ArgumentParser(description="Training audio: make some, and time it.")
     parser.add_argument("--data", type=Path, required=True, help="the folder that holds the sets as .tar.xz")
     parser.add_argument("--cache", type=Path, default=Path("out/sets"), help="where they are unpacked")
@@ -218,27 +224,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     from rearrange.audio import Audio, write_audio
 
-    try:
-        hits = read_hits(options.hits) if options.hits else ()
-        voices = read_voices(options.voices) if options.voices else ()
-        instruments = read_instruments(options.samples) if options.samples else ()
-        songs = library(options.data, options.cache)
-        studio = Studio(songs, find_fonts(options.use), hits, voices, instruments)
-        started_s = time.process_time()
-        for index in range(options.takes):
-            take = make_take(studio, seed=options.seed, index=index)
-            print(f"{index:4d} {take.scene.kind:9} {take.kit:28} {len(take.hits):4d} hits  {take.scene.songs[0]}")
-            if options.listen is not None:
-                options.listen.mkdir(parents=True, exist_ok=True)
-                samples = take.mix * np.float32(0.7 / max(float(np.abs(take.mix).max()), 1e-6))
-                write_audio(options.listen / f"{index:04d}.wav", Audio(samples, SAMPLE_RATE))
-        spent_s = time.process_time() - started_s
-    except RearrangeError as exc:
-        print(exc, file=sys.stderr)
-        return exc.exit_code
+    hits = read_hits(options.hits) if options.hits else ()
+    voices = read_voices(options.voices) if options.voices else ()
+    instruments = read_instruments(options.samples) if options.samples else ()
+    songs = library(options.data, options.cache)
+    studio = Studio(songs, find_fonts(options.use), hits, voices, instruments)
+    started_s = time.process_time()
+    for index in range(options.takes):
+        take = make_take(studio, seed=options.seed, index=index)
+        print(f"{index:4d} {take.scene.kind:9} {take.kit:28} {len(take.hits):4d} hits  {take.scene.songs[0]}")
+        if options.listen is not None:
+            options.listen.mkdir(parents=True, exist_ok=True)
+            samples = take.mix * np.float32(0.7 / max(float(np.abs(take.mix).max()), 1e-6))
+            write_audio(options.listen / f"{index:04d}.wav", Audio(samples, SAMPLE_RATE))
+    spent_s = time.process_time() - started_s
     print(f"{options.takes * SCENE_S / max(spent_s, 1e-9):.1f} s of audio for a second of processor")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    from rearrange.training.start import start
+
+    sys.exit(start(main))

@@ -21,7 +21,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from rearrange.errors import RearrangeError
 from rearrange.score import NoteEvent
 from rearrange.training.audio import STEMS, Studio, Take, make_take
 from rearrange.training.fonts import find_fonts, read_hits
@@ -190,7 +189,12 @@ def _rows(which: int, notes: Iterable[NoteEvent]) -> list[tuple[float, ...]]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Fill a bank."""
+    """Fill a bank.
+
+    Raises
+    ------
+    RearrangeError : an archive, a font, a synthesiser or a recording is missing.
+    """
     parser = argparse.ArgumentParser(description="Make takes of training audio and keep them.")
     parser.add_argument("--data", type=Path, required=True, help="the folder that holds the sets as .tar.xz")
     parser.add_argument("--sets", type=Path, default=Path("out/sets"), help="where they are unpacked")
@@ -203,24 +207,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--takes", type=int, default=500)
     parser.add_argument("--jobs", type=int, default=1)
     options = parser.parse_args(arguments)
-    try:
-        studio = studio_of(
-            options.share,
-            options.data,
-            options.sets,
-            options.hits,
-            voices=options.voices,
-            samples=options.samples,
-            written=options.written,
-        )
-        seed = SHARE_SEEDS[options.share][2]
-        made = list(banked(studio, options.bank, seed=seed, count=options.takes, jobs=options.jobs))
-    except RearrangeError as exc:
-        print(exc, file=sys.stderr)
-        return exc.exit_code
+    studio = studio_of(
+        options.share,
+        options.data,
+        options.sets,
+        options.hits,
+        voices=options.voices,
+        samples=options.samples,
+        written=options.written,
+    )
+    seed = SHARE_SEEDS[options.share][2]
+    made = list(banked(studio, options.bank, seed=seed, count=options.takes, jobs=options.jobs))
     print(f"{len(made)} takes in {options.bank}")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    from rearrange.training.start import start
+
+    sys.exit(start(main))
