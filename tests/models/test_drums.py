@@ -17,13 +17,13 @@ from rearrange.models.drums import (
     Picking,
     build,
     class_of_pitch,
-    folder,
     heard_in_both,
     in_company,
     load,
     pick_hits,
     save,
 )
+from rearrange.models.stored import shipped
 from rearrange.score import NoteEvent
 from rearrange.stages.separate import SeparateSettings, separate
 from tests.tones import FloatArray, kick, placed, snare, tone
@@ -157,14 +157,14 @@ def no_drums(name: str) -> FloatArray:
 def test_the_network_that_is_shipped_hears_no_drums_where_there_are_none(name: str) -> None:
     mix = no_drums(name)
     stem = separate(Audio(mix[np.newaxis], SAMPLE_RATE), SeparateSettings("spectral"))["drums"].samples[0]
-    assert load(folder()).hits(np.ascontiguousarray(stem), mix) == ()
+    assert load(shipped("drums")).hits(np.ascontiguousarray(stem), mix) == ()
 
 
 def test_the_network_that_is_shipped_hears_a_beat_behind_a_piano() -> None:
     rng = np.random.default_rng(0)
     beat = [(0.2 + 0.5 * i, kick(SAMPLE_RATE) if i % 2 == 0 else snare(SAMPLE_RATE, rng)) for i in range(15)]
     stem = placed(beat, 8.0, SAMPLE_RATE)
-    hits = load(folder()).hits(stem, stem + no_drums("piano"))
+    hits = load(shipped("drums")).hits(stem, stem + no_drums("piano"))
     for pitch, first in ((36, 0), (38, 1)):
         played = [0.2 + 0.5 * i for i in range(first, 15, 2)]
         assert [hit.onset_s for hit in hits if hit.pitch == pitch] == pytest.approx(played, abs=0.02)

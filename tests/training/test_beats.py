@@ -6,10 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rearrange.models.beats import GRID, TEMPI_BPM, BeatsConfig, BeatsNetwork, build
+from rearrange.models.beats import GRID, TEMPI_BPM, BeatsConfig, build
 from rearrange.training import beat_takes
 from rearrange.training.beat_takes import BeatTake, drawn_crop, read_take, write_take
 from rearrange.training.beats import Recipe, scores_of, train
+from tests.training.resuming import assert_a_stopped_run_ends_where_it_would_have, weights_of
 
 CONFIG = BeatsConfig(n_bands=16, channels=(4, 4, 4), width=16, dilations=(1, 2, 4))
 RECIPE = Recipe(steps=3, batch=2, crop_frames=120, seed=1)
@@ -57,33 +58,13 @@ def test_a_crop_says_where_beats_are_at_any_speed(seed: int, monkeypatch: pytest
     np.testing.assert_array_equal(again.frames, crop.frames)
 
 
-def weights(network: BeatsNetwork) -> dict[str, np.ndarray]:
-    return {name: value.numpy() for name, value in network.module.state_dict().items()}
-
-
 def test_a_stopped_run_ends_where_it_would_have_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     takes = [beat_take(seed) for seed in range(3)]
-    whole = train(takes, CONFIG, RECIPE, folder=tmp_path / "whole")
-    import rearrange.training.beats as module
-
-    step, monkey = module._step, {"left": 2}
-
-    def stopped(*arguments: object, **named: object) -> float:
-        if monkey["left"] == 0:
-            raise KeyboardInterrupt
-        monkey["left"] -= 1
-        return step(*arguments, **named)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(module, "CHECKPOINT_S", 0.0)
-    monkeypatch.setattr(module, "_step", stopped)
-    with pytest.raises(KeyboardInterrupt):
-        train(takes, CONFIG, RECIPE, folder=tmp_path / "stopped")
-    monkeypatch.setattr(module, "_step", step)
-    resumed = train(takes, CONFIG, RECIPE, folder=tmp_path / "stopped")
-    for name, value in weights(resumed).items():
-        np.testing.assert_array_equal(value, weights(whole)[name])
+    whole = assert_a_stopped_run_ends_where_it_would_have(
+        lambda folder: train(takes, CONFIG, RECIPE, folder=folder), tmp_path, monkeypatch, after=2
+    )
     untrained = build(CONFIG).state_dict()
-    assert any(not np.allclose(weights(whole)[name], untrained[name].numpy()) for name in untrained)
+    assert any(not np.allclose(weights_of(whole)[name], untrained[name].numpy()) for name in untrained)
 
 
 def test_it_learns_what_is_plain(tmp_path: Path) -> None:
@@ -104,5 +85,5 @@ def test_takes_that_say_nothing_do_no_harm(tmp_path: Path) -> None:
     assert not crop.targets.any()
     assert np.all(crop.tempo == -1)
     network = train([odd], CONFIG, RECIPE, folder=tmp_path)
-    assert all(np.isfinite(value).all() for value in weights(network).values())
+    assert all(np.isfinite(value).all() for value in weights_of(network).values())
     assert scores_of(network, [odd]) == {}

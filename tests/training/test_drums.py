@@ -9,6 +9,7 @@ import pytest
 from rearrange.models.drums import CLASSES, GROUPS, DrumsConfig, DrumsNetwork, build
 from rearrange.training.drum_takes import DrumTake, drawn_crop, read_take, write_take
 from rearrange.training.drums import Recipe, scores_of, train, tuned
+from tests.training.resuming import assert_a_stopped_run_ends_where_it_would_have
 
 CONFIG = DrumsConfig(n_bands=16, channels=(4, 4, 4), width=16, dilations=(1, 2))
 RECIPE = Recipe(steps=6, batch=2, crop_frames=60, seed=1)
@@ -54,31 +55,11 @@ def test_a_crop_says_where_strokes_begin() -> None:
     np.testing.assert_array_equal(again.frames, crop.frames)
 
 
-def weights(network: DrumsNetwork) -> dict[str, np.ndarray]:
-    return {name: value.numpy() for name, value in network.module.state_dict().items()}
-
-
 def test_a_stopped_run_ends_where_it_would_have_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     takes = [drum_take(seed) for seed in range(3)]
-    whole = train(takes, CONFIG, RECIPE, folder=tmp_path / "whole")
-    import rearrange.training.drums as module
-
-    step, monkey = module._step, {"left": 4}
-
-    def stopped(*arguments: object, **named: object) -> float:
-        if monkey["left"] == 0:
-            raise KeyboardInterrupt
-        monkey["left"] -= 1
-        return step(*arguments, **named)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(module, "CHECKPOINT_S", 0.0)
-    monkeypatch.setattr(module, "_step", stopped)
-    with pytest.raises(KeyboardInterrupt):
-        train(takes, CONFIG, RECIPE, folder=tmp_path / "stopped")
-    monkeypatch.setattr(module, "_step", step)
-    resumed = train(takes, CONFIG, RECIPE, folder=tmp_path / "stopped")
-    for name, value in weights(resumed).items():
-        np.testing.assert_array_equal(value, weights(whole)[name])
+    assert_a_stopped_run_ends_where_it_would_have(
+        lambda folder: train(takes, CONFIG, RECIPE, folder=folder), tmp_path, monkeypatch, after=4
+    )
 
 
 def test_it_learns_what_is_plain(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from rearrange.training.note_takes import (
 from rearrange.training.notes import Recipe, scores_of, train, tuned
 from rearrange.training.scenes import Library, Scene
 from tests.tones import tone
+from tests.training.resuming import assert_a_stopped_run_ends_where_it_would_have
 
 CONFIG = NotesConfig(width=4, dilations=(1, 2))
 RECIPE = Recipe(steps=4, batch=2, crop_frames=40, seed=1)
@@ -95,31 +96,11 @@ def test_a_scene_with_a_melody_needs_no_other(monkeypatch: pytest.MonkeyPatch) -
     assert leading_notes(replace(scene, parts=()), Library((), (), (), ())) == frozenset()
 
 
-def weights(network: NotesNetwork) -> dict[str, np.ndarray]:
-    return {name: value.numpy() for name, value in network.module.state_dict().items()}
-
-
 def test_a_stopped_run_ends_where_it_would_have_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     takes = [note_take(seed) for seed in range(3)]
-    whole = train(takes, CONFIG, RECIPE, folder=tmp_path / "whole")
-    import rearrange.training.notes as module
-
-    step, left = module._step, [2]
-
-    def stopped(*arguments: object, **named: object) -> float:
-        if not left[0]:
-            raise KeyboardInterrupt
-        left[0] -= 1
-        return step(*arguments, **named)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(module, "CHECKPOINT_S", 0.0)
-    monkeypatch.setattr(module, "_step", stopped)
-    with pytest.raises(KeyboardInterrupt):
-        train(takes, CONFIG, RECIPE, folder=tmp_path / "stopped")
-    monkeypatch.setattr(module, "_step", step)
-    resumed = train(takes, CONFIG, RECIPE, folder=tmp_path / "stopped")
-    for name, value in weights(resumed).items():
-        np.testing.assert_array_equal(value, weights(whole)[name])
+    assert_a_stopped_run_ends_where_it_would_have(
+        lambda folder: train(takes, CONFIG, RECIPE, folder=folder), tmp_path, monkeypatch, after=2
+    )
 
 
 def test_it_learns_what_can_be_heard(tmp_path: Path) -> None:

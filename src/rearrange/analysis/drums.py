@@ -164,7 +164,7 @@ def without_leakage(hits: Sequence[NoteEvent], drums: LevelCurve, others: LevelC
     )
 
 
-def _begun_db(level: LevelCurve, onset_s: FloatArray) -> FloatArray:
+def _begun_db(level: LevelCurve, onset_s: NDArray[np.float64]) -> NDArray[np.float64]:
     """The power that comes with each onset, at least a thousandth of what sounds then."""
     after = 10.0 ** (level.peak_db(onset_s - 0.01, onset_s + 0.05) / 10.0)
     before = 10.0 ** (level.peak_db(onset_s - 0.06, onset_s - 0.02) / 10.0)

@@ -14,19 +14,18 @@ Sources: M. E. P. Davies and S. Böck, "Temporal convolutional networks for musi
 2019); S. Böck and M. E. P. Davies, "Deconstruct, analyse, reconstruct" (ISMIR 2020), for several heads.
 """
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rearrange.analysis.bar_pointer import BeatActivations
-from rearrange.errors import ModelError
 from rearrange.models.mel import MelGrid, mel_frames, normalised
+from rearrange.models.stored import StoredConfig, load_network, save_network
 from rearrange.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -56,7 +55,7 @@ _CHUNK_FRAMES = 6000  # two minutes
 
 
 @dataclass(frozen=True)
-class BeatsConfig:
+class BeatsConfig(StoredConfig):
     """Size of the network.
 
     Parameters
@@ -79,26 +78,6 @@ class BeatsConfig:
     def reach_frames(self) -> int:
         """How far to either side the network hears."""
         return len(self.channels) + self.kernel // 2 * sum(self.dilations)
-
-    def to_json(self) -> str:
-        return json.dumps(asdict(self), indent=2) + "\n"
-
-    @classmethod
-    def from_json(cls, text: str) -> "BeatsConfig":
-        """The configuration that `to_json` wrote.
-
-        Raises
-        ------
-        ValueError : not JSON, or a key that is not known.
-        """
-        read: dict[str, Any] = json.loads(text)
-        known = {field.name for field in fields(cls)}
-        if not isinstance(read, dict) or set(read) - known:
-            raise ValueError(f"unknown keys: {', '.join(sorted(set(read) - known))}")
-        values: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value for name, value in read.items()
-        }
-        return cls(**values)
 
 
 def build(config: BeatsConfig) -> "torch.nn.Module":
@@ -195,17 +174,7 @@ class BeatsNetwork:
 
 def save(folder: Path, config: BeatsConfig, state: Mapping[str, "torch.Tensor"]) -> None:
     """Write `config.json` and `weights.safetensors`, the weights in half precision, into a folder."""
-    import torch
-    from safetensors.torch import save_file
-
-    folder.mkdir(parents=True, exist_ok=True)
-    halved = {
-        name: value.half().contiguous() if value.dtype == torch.float32 else value.contiguous()
-        for name, value in state.items()
-    }
-    save_file(halved, str(folder / "weights.safetensors.part"))
-    (folder / "weights.safetensors.part").replace(folder / "weights.safetensors")
-    (folder / "config.json").write_text(config.to_json(), encoding="utf-8")
+    save_network(folder, config, state)
 
 
 @cache
@@ -216,18 +185,4 @@ def load(folder: Path) -> BeatsNetwork:
     ------
     ModelError : a file is missing, or is not what it should be.
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    try:
-        config = BeatsConfig.from_json((folder / "config.json").read_text(encoding="utf-8"))
-        state = load_file(str(folder / "weights.safetensors"))
-        module = build(config)
-        module.load_state_dict(
-            {name: value.float() if value.is_floating_point() else value for name, value in state.items()}
-        )
-    except (OSError, ValueError, TypeError, KeyError, RuntimeError, SafetensorError) as exc:
-        raise ModelError(
-            f"{folder}: the beat network cannot be loaded: {exc}", "install the package again"
-        ) from exc
-    return BeatsNetwork(config, module.eval())
+    return BeatsNetwork(*load_network(folder, BeatsConfig, build, name="the beat network"))

@@ -17,19 +17,17 @@ convolutional recurrent neural networks" (ISMIR 2017); dilated convolutions afte
 "Temporal convolutional networks for musical audio beat tracking" (EUSIPCO 2019).
 """
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rearrange.assets import asset_dir
-from rearrange.errors import ModelError
 from rearrange.models.mel import FRAME_RATE_HZ, SAMPLE_RATE, mel_frames, normalised
+from rearrange.models.stored import StoredConfig, load_network, save_network
 from rearrange.progress import Progress, silent, span
 from rearrange.score import NoteEvent
 
@@ -38,7 +36,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CLASSES",
-    "FILES",
     "GROUPS",
     "SAMPLE_RATE",
     "DrumsConfig",
@@ -46,7 +43,6 @@ __all__ = [
     "Picking",
     "build",
     "class_of_pitch",
-    "folder",
     "heard_in_both",
     "in_company",
     "load",
@@ -56,7 +52,6 @@ __all__ = [
 
 Floats = NDArray[np.float32]
 
-FILES = ("config.json", "weights.safetensors")
 # With 0.74 of company, F1 of kick, snare and hats in 48 takes through the `spectral` separator stays as it is, to
 # 0.001; of 58 strokes a minute heard in the same takes without drums 2 are left, in a piano, speech, crackle none.
 COMPANY_HITS = 6
@@ -118,7 +113,7 @@ class Picking:
 
 
 @dataclass(frozen=True)
-class DrumsConfig:
+class DrumsConfig(StoredConfig):
     """Size of the network, and how its activations are read.
 
     Parameters
@@ -135,29 +130,6 @@ class DrumsConfig:
     width: int = 128
     dilations: tuple[int, ...] = (1, 2, 4, 8, 16, 32)
     picking: Picking = Picking()
-
-    def to_json(self) -> str:
-        return json.dumps(asdict(self), indent=2) + "\n"
-
-    @classmethod
-    def from_json(cls, text: str) -> "DrumsConfig":
-        """The configuration that `to_json` wrote.
-
-        Raises
-        ------
-        ValueError : not JSON, or a key that is not known.
-        """
-        read: dict[str, Any] = json.loads(text)
-        known = {field.name for field in fields(cls)}
-        if not isinstance(read, dict) or set(read) - known:
-            raise ValueError(f"unknown keys: {', '.join(sorted(set(read) - known))}")
-        picking = read.pop("picking", None)
-        values: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value for name, value in read.items()
-        }
-        if picking is not None:
-            values["picking"] = Picking(**{**picking, "thresholds": tuple(picking["thresholds"])})
-        return cls(**values)
 
 
 def build(config: DrumsConfig) -> "torch.nn.Module":
@@ -322,29 +294,9 @@ def _peaks(likely: Floats, threshold: float, reach: int) -> Iterator[int]:
             last = frame
 
 
-def folder() -> Path:
-    """Where the network that is shipped lies.
-
-    Raises
-    ------
-    ConfigError : the installation is incomplete.
-    """
-    return asset_dir("models") / "drums"
-
-
 def save(folder: Path, config: DrumsConfig, state: Mapping[str, "torch.Tensor"]) -> None:
     """Write `config.json` and `weights.safetensors`, the weights in half precision, into a folder."""
-    import torch
-    from safetensors.torch import save_file
-
-    folder.mkdir(parents=True, exist_ok=True)
-    halved = {
-        name: value.half().contiguous() if value.dtype == torch.float32 else value.contiguous()
-        for name, value in state.items()
-    }
-    save_file(halved, str(folder / "weights.safetensors.part"))
-    (folder / "weights.safetensors.part").replace(folder / "weights.safetensors")
-    (folder / "config.json").write_text(config.to_json(), encoding="utf-8")
+    save_network(folder, config, state)
 
 
 @cache
@@ -355,18 +307,4 @@ def load(folder: Path) -> DrumsNetwork:
     ------
     ModelError : a file is missing, or is not what it should be.
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    try:
-        config = DrumsConfig.from_json((folder / "config.json").read_text(encoding="utf-8"))
-        state = load_file(str(folder / "weights.safetensors"))
-        module = build(config)
-        module.load_state_dict(
-            {name: value.float() if value.is_floating_point() else value for name, value in state.items()}
-        )
-    except (OSError, ValueError, TypeError, KeyError, RuntimeError, SafetensorError) as exc:
-        raise ModelError(
-            f"{folder}: the drum network cannot be loaded: {exc}", "install the package again"
-        ) from exc
-    return DrumsNetwork(config, module.eval())
+    return DrumsNetwork(*load_network(folder, DrumsConfig, build, name="the drum network"))

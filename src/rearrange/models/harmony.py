@@ -11,9 +11,8 @@ Conventions: a state is 10 * root + quality of QUALITIES; the last of N_STATES i
 Limits: one key per call; no chord shorter than a span; sixths and ninths count as their triad or seventh.
 """
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -22,8 +21,8 @@ from numpy.typing import NDArray
 
 from rearrange.analysis.chroma import BeatChroma
 from rearrange.analysis.progressions import NO_CHORD, QUALITIES, best_chords, progressions_in
-from rearrange.assets import asset_dir
 from rearrange.errors import ModelError
+from rearrange.models.stored import StoredConfig, shipped
 from rearrange.score import Chord, Key
 
 __all__ = [
@@ -92,7 +91,7 @@ class Harmony:
 
 
 @dataclass(frozen=True)
-class HarmonyConfig:
+class HarmonyConfig(StoredConfig):
     """Size of the network, and how its word is weighed against what is usual.
 
     Parameters
@@ -107,23 +106,6 @@ class HarmonyConfig:
     heard_weight: float = 2.0
     usual_weight: float = 0.8
     nothing_weight: float = 0.03
-
-    def to_json(self) -> str:
-        return json.dumps(asdict(self), indent=2) + "\n"
-
-    @classmethod
-    def from_json(cls, text: str) -> "HarmonyConfig":
-        """The configuration that `to_json` wrote.
-
-        Raises
-        ------
-        ValueError : not JSON, or a key that is not known.
-        """
-        read = json.loads(text)
-        known = {field.name for field in fields(cls)}
-        if not isinstance(read, dict) or set(read) - known:
-            raise ValueError(f"unknown keys: {', '.join(sorted(set(read) - known))}")
-        return cls(**read)
 
 
 def chord_input(spans: Spans) -> tuple[Array, Array]:
@@ -314,7 +296,7 @@ def load(folder: Path | None = None) -> HarmonyModel:
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
-    folder = folder or asset_dir("models") / "harmony"
+    folder = folder or shipped("harmony")
     try:
         config = HarmonyConfig.from_json((folder / "config.json").read_text(encoding="utf-8"))
         weights = {

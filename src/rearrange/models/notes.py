@@ -14,20 +14,19 @@ Limits: one melody, one bass. It has learnt from instruments rather than from si
 Source: the network is ours; dilated harmonic convolutions as in W. Wei et al., "HarmoF0" (ICME 2022).
 """
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rearrange.analysis.decoding import Activations, PickLimits
-from rearrange.errors import ModelError
 from rearrange.models.basic_pitch import LOWEST_PITCH, N_PITCHES
 from rearrange.models.note_features import CHANNELS, FRAME_S, SOURCES, Features, joined, loudness
+from rearrange.models.stored import StoredConfig, load_network, save_network
 from rearrange.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -44,7 +43,7 @@ _EDGE_FRAMES = 96  # more than the network's reach: chunks overlap by it, and jo
 
 
 @dataclass(frozen=True)
-class NotesConfig:
+class NotesConfig(StoredConfig):
     """Size of the network, and how its activations are read.
 
     Parameters
@@ -73,26 +72,6 @@ class NotesConfig:
         at = LINES.index(line)
         odds = self.onset_thresholds[at] / (1.0 - self.onset_thresholds[at]) * threshold / (1.0 - threshold)
         return PickLimits(odds / (1.0 + odds), self.sustain_thresholds[at])
-
-    def to_json(self) -> str:
-        return json.dumps(asdict(self), indent=2) + "\n"
-
-    @classmethod
-    def from_json(cls, text: str) -> "NotesConfig":
-        """The configuration that `to_json` wrote.
-
-        Raises
-        ------
-        ValueError : not JSON, or a key that is not known.
-        """
-        read: dict[str, Any] = json.loads(text)
-        known = {field.name for field in fields(cls)}
-        if not isinstance(read, dict) or set(read) - known:
-            raise ValueError(f"unknown keys: {', '.join(sorted(set(read) - known))}")
-        values: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value for name, value in read.items()
-        }
-        return cls(**values)
 
 
 def build(config: NotesConfig) -> "torch.nn.Module":
@@ -216,17 +195,7 @@ def _activations(onset: NDArray[np.float16], sustain: NDArray[np.float16]) -> Ac
 
 def save(folder: Path, config: NotesConfig, state: Mapping[str, "torch.Tensor"]) -> None:
     """Write `config.json` and `weights.safetensors`, the weights in half precision, into a folder."""
-    import torch
-    from safetensors.torch import save_file
-
-    folder.mkdir(parents=True, exist_ok=True)
-    halved = {
-        name: value.half().contiguous() if value.dtype == torch.float32 else value.contiguous()
-        for name, value in state.items()
-    }
-    save_file(halved, str(folder / "weights.safetensors.part"))
-    (folder / "weights.safetensors.part").replace(folder / "weights.safetensors")
-    (folder / "config.json").write_text(config.to_json(), encoding="utf-8")
+    save_network(folder, config, state)
 
 
 @cache
@@ -237,18 +206,4 @@ def load(folder: Path) -> NotesNetwork:
     ------
     ModelError : a file is missing, or is not what it should be.
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    try:
-        config = NotesConfig.from_json((folder / "config.json").read_text(encoding="utf-8"))
-        state = load_file(str(folder / "weights.safetensors"))
-        module = build(config)
-        module.load_state_dict(
-            {name: value.float() if value.is_floating_point() else value for name, value in state.items()}
-        )
-    except (OSError, ValueError, TypeError, KeyError, RuntimeError, SafetensorError) as exc:
-        raise ModelError(
-            f"{folder}: the note network cannot be loaded: {exc}", "install the package again"
-        ) from exc
-    return NotesNetwork(config, module.eval())
+    return NotesNetwork(*load_network(folder, NotesConfig, build, name="the note network"))

@@ -15,9 +15,8 @@ all bands after W. Choi et al., "Investigating U-Nets with various intermediate 
 singing voice separation" (ISMIR 2020); blocks after Z. Liu et al., "A ConvNet for the 2020s" (CVPR 2022).
 """
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rearrange.errors import ModelError
+from rearrange.models.stored import StoredConfig, load_network, save_network
 
 if TYPE_CHECKING:
     import torch
@@ -65,7 +64,7 @@ WINDOW, HOP = 2 * N_BINS, N_BINS // 2
 
 
 @dataclass(frozen=True)
-class SeparatorConfig:
+class SeparatorConfig(StoredConfig):
     """Size of the network.
 
     Parameters
@@ -101,27 +100,6 @@ class SeparatorConfig:
     def reach(self) -> int:
         """Frames either side that a frame's masks depend on."""
         return sum(self.dilations) * (self.taps // 2)
-
-    def to_json(self) -> str:
-        return json.dumps(asdict(self), indent=2) + "\n"
-
-    @classmethod
-    def from_json(cls, text: str) -> "SeparatorConfig":
-        """The configuration that `to_json` wrote.
-
-        Raises
-        ------
-        ValueError : not JSON, or a key that is not known.
-        """
-        read: dict[str, Any] = json.loads(text)
-        known = {field.name for field in fields(cls)}
-        if not isinstance(read, dict) or set(read) - known:
-            raise ValueError(f"unknown keys: {', '.join(sorted(set(read) - known))}")
-        if "bands" in read:
-            read["bands"] = tuple((int(count), int(cells)) for count, cells in read["bands"])
-        if "dilations" in read:
-            read["dilations"] = tuple(int(each) for each in read["dilations"])
-        return cls(**read)
 
 
 def cells_of(bins: "torch.Tensor") -> "torch.Tensor":
@@ -330,15 +308,7 @@ class SeparatorNetwork:
 
 def save(folder: Path, config: SeparatorConfig, state: Mapping[str, "torch.Tensor"]) -> None:
     """Write `config.json` and `weights.safetensors`, the weights in half precision, into a folder."""
-    from safetensors.torch import save_file
-
-    folder.mkdir(parents=True, exist_ok=True)
-    save_file(
-        {name: value.half().contiguous() for name, value in state.items()},
-        str(folder / "weights.safetensors.part"),
-    )
-    (folder / "weights.safetensors.part").replace(folder / "weights.safetensors")
-    (folder / "config.json").write_text(config.to_json(), encoding="utf-8")
+    save_network(folder, config, state)
 
 
 @cache
@@ -349,17 +319,12 @@ def load(folder: Path) -> SeparatorNetwork:
     ------
     ModelError : a file is missing, or is not what it should be.
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    try:
-        config = SeparatorConfig.from_json((folder / "config.json").read_text(encoding="utf-8"))
-        state = load_file(str(folder / "weights.safetensors"))
-        module = build(config)
-        module.load_state_dict({name: value.float() for name, value in state.items()})
-    except (OSError, ValueError, TypeError, KeyError, RuntimeError, SafetensorError) as exc:
-        raise ModelError(
-            f"{folder}: the separator cannot be loaded: {exc}",
-            "install the package again, or --separator spectral",
-        ) from exc
-    return SeparatorNetwork(config, module.eval())
+    return SeparatorNetwork(
+        *load_network(
+            folder,
+            SeparatorConfig,
+            build,
+            name="the separator",
+            hint="install the package again, or --separator spectral",
+        )
+    )

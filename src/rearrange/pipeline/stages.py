@@ -11,10 +11,10 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from rearrange.assets import asset_dir
 from rearrange.audio import AudioWriter, read_audio, read_blocks
 from rearrange.errors import UsageError
 from rearrange.midi import read_midi
+from rearrange.models.stored import files_of, shipped_files
 from rearrange.pipeline.engine import Stage
 from rearrange.pipeline.song import Song
 from rearrange.progress import Progress, span
@@ -44,7 +44,7 @@ def _separator_files(_song: Song, settings: separate.SeparateSettings) -> Mappin
 
     own = separate.network_folder(settings.separator)
     if own is not None:
-        return {f"model {own.name}: {name}": own / name for name in ("config.json", "weights.safetensors")}
+        return files_of(own)
     folder = Path(settings.separator).expanduser()
     model = next((info for info in list_models() if info.name == settings.separator), None)
     if model is not None:
@@ -61,9 +61,7 @@ def _transcribe(song: Song, settings: transcribe.TranscribeSettings, progress: P
 def _transcriber_files(_song: Song, _settings: transcribe.TranscribeSettings) -> Mapping[str, Path]:
     from rearrange.models.basic_pitch import weights_path
 
-    folder = asset_dir("models") / "notes"
-    read = {f"model notes: {name}": folder / name for name in ("config.json", "weights.safetensors")}
-    return {"model basic-pitch": weights_path(), **read}
+    return {"model basic-pitch": weights_path(), **shipped_files("notes")}
 
 
 def _analyse(song: Song, settings: analyse.AnalyseSettings, progress: Progress) -> Mapping[str, object]:
@@ -86,6 +84,10 @@ def _analyse(song: Song, settings: analyse.AnalyseSettings, progress: Progress) 
         "sections": [section.label for section in score.sections],
         "duration_s": round(float(timeline.seconds(timeline.end_beat)), 3),
     }
+
+
+def _analyser_files(_song: Song, _settings: analyse.AnalyseSettings) -> Mapping[str, Path]:
+    return shipped_files("beats", "harmony")
 
 
 def _arrange(song: Song, settings: arrange.ArrangeSettings, progress: Progress) -> Mapping[str, object]:
@@ -201,6 +203,7 @@ STAGES: tuple[Stage, ...] = (
         outputs=("score", "score view"),
         function=_analyse,
         weight=1.5,
+        outside=_analyser_files,
     ),
     Stage(
         "arrange",

@@ -24,17 +24,17 @@ from rearrange.analysis.grid import RELEASE_BEAT, read_grid, timeline_from_beats
 from rearrange.analysis.groove import swing_ratio
 from rearrange.analysis.onsets import FRAME_RATE_HZ, OnsetEnvelope, band_spectrogram, note_envelope, onset_envelope
 from rearrange.analysis.roles import RolePart, assign_roles
-from rearrange.assets import asset_dir
 from rearrange.audio import Audio, resample
 from rearrange.errors import TooLittleMusicError, UsageError
 from rearrange.models import beats as beat_network
 from rearrange.models import harmony as harmony_model
+from rearrange.models.stored import shipped
 from rearrange.progress import Progress, silent, span
 from rearrange.score import Note, NoteEvent, Performance, Role, Score, Timeline, Track, sorted_notes
 
 __all__ = ["VERSION", "AnalyseSettings", "analyse"]
 
-VERSION = 1
+VERSION = 2
 
 Floats = NDArray[np.float64]
 
@@ -141,7 +141,7 @@ def _listen(performance: Performance, mix: Audio | None, progress: Progress) -> 
     if len(notes) + len(hits) < _FEWEST_NOTES:
         raise TooLittleMusicError("neither notes nor a beat was heard in the song")
     progress(0.2, "listening for beats")
-    network = beat_network.load(asset_dir("models") / "beats")
+    network = beat_network.load(shipped("beats"))
     beats = network.activations(samples, progress=span(progress, 0.2, 0.5))
     bands = band_spectrogram(samples, ANALYSIS_RATE_HZ)
     progress(0.6, "listening for harmony")

@@ -17,9 +17,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from rearrange.assets import asset_dir
 from rearrange.audio import Audio
 from rearrange.errors import TooLittleMusicError, UsageError
+from rearrange.models.stored import shipped
 from rearrange.progress import Progress, silent
 
 __all__ = ["STEMS", "VERSION", "SeparateSettings", "network_folder", "separate", "separate_blocks"]
@@ -100,7 +100,7 @@ def network_folder(separator: str) -> Path | None:
     from rearrange.models.weights import list_models
 
     if any(info.name == separator and info.family == "separator" for info in list_models()):
-        return asset_dir("models") / separator
+        return shipped(separator)
     folder = Path(separator).expanduser()
     return folder if (folder / "config.json").is_file() else None
 

@@ -18,11 +18,11 @@ from rearrange.analysis import drums
 from rearrange.analysis.decoding import HeardNote, one_at_a_time, picked_notes
 from rearrange.analysis.lines import LineLimits, monophonic_notes
 from rearrange.analysis.notes import INAUDIBLE_DBFS, LevelCurve, audible, level_curve, sum_of_levels, to_events
-from rearrange.assets import asset_dir
 from rearrange.audio import Audio, resample
 from rearrange.errors import UsageError
 from rearrange.models import basic_pitch, notes
 from rearrange.models.note_features import Features, as_heard, note_levels, of_one_length, source_features
+from rearrange.models.stored import shipped
 from rearrange.progress import Progress, silent, span
 from rearrange.score import NoteEvent, Part, Performance, Role
 
@@ -147,7 +147,7 @@ def _lines(
     features: Mapping[str, Features], leads: bool, settings: TranscribeSettings, progress: Progress
 ) -> dict[str, tuple[NoteEvent, ...]]:
     """The notes of the melody, of the bass and of the others; the first two play one at a time."""
-    network = notes.load(asset_dir("models") / "notes")
+    network = notes.load(shipped("notes"))
     lines: dict[str, tuple[NoteEvent, ...]] = {}
     for name, activations in network.read(features, progress=progress).items():
         found = picked_notes(activations, network.config.limits(name, settings.note_threshold))

@@ -4,15 +4,15 @@ Takes of training audio become mel power once (`beat_takes`), kept in `--bank`; 
 them. The network is the moving average of the trained one. Figures are those of validation songs, with the fonts
 that train and with the one that is never trained on, whole takes of 20 s through `analysis.bar_pointer`.
 
-Every step is drawn from the seed and its own number, and the state is written every CHECKPOINT_S: a run that is
+Every step is drawn from the seed and its own number, and `loop` writes the state every two minutes: a run that is
 stopped at any moment, and started again with the same arguments, ends where it would have ended.
 """
 
 import argparse
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,13 +23,13 @@ from rearrange.evaluation.metrics.beats import beat_scores, downbeat_f1, tempo_a
 from rearrange.models.beats import FRAME_RATE_HZ, METRES, TEMPI_BPM, BeatsConfig, BeatsNetwork, build, save
 from rearrange.training.bank import SHARE_SEEDS, studio_of
 from rearrange.training.beat_takes import BeatTake, drawn_crop, prepared
+from rearrange.training.loop import Course, half_cosine, trained_average
 
 if TYPE_CHECKING:
     import torch
 
 __all__ = ["Recipe", "main", "scores_of", "train"]
 
-CHECKPOINT_S = 120.0
 _FEWEST_BEATS = 4
 
 
@@ -69,74 +69,28 @@ def train(
 
     if not takes:
         raise ValueError("there are no takes to train on")
-    folder.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(recipe.seed)
     module = build(config).to(device)
-    optimizer = torch.optim.AdamW(module.parameters(), lr=recipe.rate, weight_decay=1e-3)
-    average = {name: value.detach().clone() for name, value in module.state_dict().items()}
-    state = _State(module, optimizer, average)
-    checkpoint = folder / "checkpoint.pt"
-    first = state.read(checkpoint, device) if checkpoint.is_file() else 0
-    written_s, started_s, running = time.monotonic(), time.monotonic(), 0.0
-    for step in range(first, recipe.steps):
-        for group in optimizer.param_groups:
-            group["lr"] = _rate(recipe, step)
-        loss = _step(state, takes, recipe, step=step, device=device)
-        running = loss if step == first else 0.98 * running + 0.02 * loss
-        with torch.no_grad():
-            for name, value in module.state_dict().items():
-                if value.is_floating_point():
-                    average[name].lerp_(value, 1.0 - min(recipe.decay, (step + 1) / (step + 10)))
-                else:
-                    average[name].copy_(value)
-        if step % 100 == 99:
-            spent_s = (time.monotonic() - started_s) / (step + 1 - first)
-            print(f"step {step + 1} of {recipe.steps}: loss {running:.4f}, {spent_s:.2f} s a step", flush=True)
-        if time.monotonic() - written_s > CHECKPOINT_S or step + 1 == recipe.steps:
-            state.write(checkpoint, step + 1)
-            written_s = time.monotonic()
+    average = trained_average(
+        module,
+        [torch.optim.AdamW(module.parameters(), lr=recipe.rate, weight_decay=1e-3)],
+        lambda step: _loss(module, takes, recipe, step=step, device=device),
+        Course(
+            recipe.steps,
+            partial(half_cosine, steps=recipe.steps, warm_up=recipe.warm_up, rate=recipe.rate),
+            recipe.decay,
+        ),
+        folder=folder,
+        device=device,
+    )
     trained = build(config)
-    trained.load_state_dict({name: value.cpu() for name, value in average.items()})
+    trained.load_state_dict(average)
     return BeatsNetwork(config, trained.eval())
 
 
-@dataclass(frozen=True, eq=False)
-class _State:
-    module: "torch.nn.Module"
-    optimizer: Any
-    average: dict[str, "torch.Tensor"]
-
-    def read(self, path: Path, device: str) -> int:
-        import torch
-
-        kept = torch.load(path, map_location=device, weights_only=True)
-        self.module.load_state_dict(kept["module"])
-        self.optimizer.load_state_dict(kept["optimizer"])
-        self.average.update(kept["average"])
-        return int(kept["step"])
-
-    def write(self, path: Path, step: int) -> None:
-        import torch
-
-        kept = {
-            "module": self.module.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "average": self.average,
-            "step": step,
-        }
-        torch.save(kept, path.with_suffix(".partial"))
-        path.with_suffix(".partial").replace(path)
-
-
-def _rate(recipe: Recipe, step: int) -> float:
-    """Up over `warm_up` steps, then down as half a cosine to a hundredth."""
-    if step < recipe.warm_up:
-        return recipe.rate * (step + 1) / recipe.warm_up
-    done = (step - recipe.warm_up) / max(recipe.steps - recipe.warm_up, 1)
-    return recipe.rate * float(0.01 + 0.99 * 0.5 * (1 + np.cos(np.pi * min(done, 1.0))))
-
-
-def _step(state: _State, takes: Sequence[BeatTake], recipe: Recipe, *, step: int, device: str) -> float:
+def _loss(
+    module: "torch.nn.Module", takes: Sequence[BeatTake], recipe: Recipe, *, step: int, device: str
+) -> "torch.Tensor":
     import torch
     from torch.nn import functional
 
@@ -147,21 +101,16 @@ def _step(state: _State, takes: Sequence[BeatTake], recipe: Recipe, *, step: int
     def stacked(arrays: Sequence[Any]) -> "torch.Tensor":
         return torch.from_numpy(np.ascontiguousarray(np.stack(arrays))).to(device)
 
-    module, optimizer = state.module.train(), state.optimizer
     heard = module(stacked([crop.frames.T for crop in crops]))  # (batch, 2 + tempi + metres, time)
     beats, tempo, metre = heard.split([2, len(TEMPI_BPM), len(METRES)], dim=1)
     targets = stacked([crop.targets for crop in crops])
     extra = torch.tensor([recipe.beat_weight, recipe.downbeat_weight], device=device)[:, None]
-    loss: Any = functional.binary_cross_entropy_with_logits(beats, targets, weight=1.0 + extra * targets)
+    loss: torch.Tensor = functional.binary_cross_entropy_with_logits(beats, targets, weight=1.0 + extra * targets)
     for logits, classes in ((tempo, [c.tempo for c in crops]), (metre, [c.metre for c in crops])):
         known = stacked(classes)
         if bool((known >= 0).any()):
             loss = loss + recipe.class_weight * functional.cross_entropy(logits, known, ignore_index=-1)
-    optimizer.zero_grad(set_to_none=True)
-    loss.backward()
-    torch.nn.utils.clip_grad_norm_(module.parameters(), 5.0)
-    optimizer.step()
-    return float(loss.detach())
+    return loss
 
 
 def scores_of(network: BeatsNetwork, takes: Sequence[BeatTake]) -> dict[str, float]:

@@ -6,7 +6,7 @@ logarithm of what is wrong in each stem, once as power and once as amplitude, wh
 hardly counts (`Phase.audible`); so a silent stem is learnt as well. Matrices are trained by Muon,
 the rest by AdamW; the network is the moving average.
 
-Every step is drawn from the seed and its own number, and the state is written every CHECKPOINT_S: a run that is
+Every step is drawn from the seed and its own number, and `loop` writes the state every two minutes: a run that is
 stopped at any moment, and started again with the same arguments, ends where it would have ended.
 
 Cost: a step of 2 crops of 4 s takes 0.5 s of one core that multiplies matrices in bfloat16 (AMX). `--device
@@ -17,16 +17,15 @@ Source of Muon: K. Jordan et al., 2024 (kellerjordan.github.io/posts/muon), as t
 
 import argparse
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from rearrange.audio import Audio
-from rearrange.evaluation.metrics.separation import separation_sdr
 from rearrange.models.separation import separation_blocks
 from rearrange.models.separator import (
     COMPRESSION,
@@ -37,18 +36,17 @@ from rearrange.models.separator import (
     build,
     save,
 )
-from rearrange.training.bank import SHARE_SEEDS, banked, read_banked, studio_of
+from rearrange.training.bank import SHARE_SEEDS, banked, studio_of
+from rearrange.training.loop import Course, trained_average
 from rearrange.training.separator_clips import recorded_songs, sung_lines
 from rearrange.training.separator_crops import SUNG, Crop, Shelf, banked_clips, drawn_crop, stacked
+from rearrange.training.separator_scores import mean_scores
 from rearrange.training.voices import make_voices
 
 if TYPE_CHECKING:
     import torch
 
 __all__ = ["Phase", "Recipe", "main", "scores_of", "train"]
-
-CHECKPOINT_S = 120.0
-_TUNED_S = 10.0  # of each take that is measured
 
 
 @dataclass(frozen=True)
@@ -104,71 +102,22 @@ def train(
     """Train until the recipe's end, from where `folder`'s checkpoint stands; return the moving average."""
     import torch
 
-    folder.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(recipe.seed)
     module = build(config)
     _set_scales(module, shelf, recipe)
     module = module.to(device)
-    state = _State(module, _optimizers(module, recipe), _copied(module))
-    checkpoint = folder / "checkpoint.pt"
-    first = state.read(checkpoint, device) if checkpoint.is_file() else 0
-    written_s, started_s, running = time.monotonic(), time.monotonic(), 0.0
     last = recipe.steps if recipe.stop is None else min(recipe.stop, recipe.steps)
-    for step in range(first, last):
-        for optimizer in state.optimizers:
-            for group in optimizer.param_groups:
-                group["lr"] = _rate(recipe, step)
-        loss = _step(state, shelf, recipe, step=step, device=device)
-        running = loss if step == first else 0.98 * running + 0.02 * loss
-        keep = min(recipe.decay, (step + 1) / (step + 10))
-        with torch.no_grad():
-            for name, value in module.state_dict().items():
-                state.average[name].lerp_(value, 1.0 - keep)
-        if step % 100 == 99:
-            spent_s = (time.monotonic() - started_s) / (step + 1 - first)
-            print(f"step {step + 1} of {last}: loss {running:.4f}, {spent_s:.2f} s a step", flush=True)
-        if time.monotonic() - written_s > CHECKPOINT_S or step + 1 == last:
-            state.write(checkpoint, step + 1)
-            written_s = time.monotonic()
-    return state.trained(config)
-
-
-@dataclass(frozen=True, eq=False)
-class _State:
-    module: "torch.nn.Module"
-    optimizers: Sequence[Any]
-    average: dict[str, "torch.Tensor"]
-
-    def read(self, path: Path, device: str) -> int:
-        import torch
-
-        kept = torch.load(path, map_location=device, weights_only=True)
-        self.module.load_state_dict(kept["module"])
-        for optimizer, each in zip(self.optimizers, kept["optimizers"], strict=True):
-            optimizer.load_state_dict(each)
-        self.average.update(kept["average"])
-        return int(kept["step"])
-
-    def write(self, path: Path, step: int) -> None:
-        import torch
-
-        kept = {
-            "module": self.module.state_dict(),
-            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
-            "average": self.average,
-            "step": step,
-        }
-        torch.save(kept, path.with_suffix(".partial"))
-        path.with_suffix(".partial").replace(path)
-
-    def trained(self, config: SeparatorConfig) -> SeparatorNetwork:
-        module = build(config)
-        module.load_state_dict({name: value.cpu() for name, value in self.average.items()})
-        return SeparatorNetwork(config, module.eval())
-
-
-def _copied(module: "torch.nn.Module") -> dict[str, "torch.Tensor"]:
-    return {name: value.detach().clone() for name, value in module.state_dict().items()}
+    average = trained_average(
+        module,
+        _optimizers(module, recipe),
+        lambda step: _loss_of_step(module, shelf, recipe, step=step, device=device),
+        Course(last, partial(_rate, recipe), recipe.decay),
+        folder=folder,
+        device=device,
+    )
+    trained = build(config)
+    trained.load_state_dict(average)
+    return SeparatorNetwork(config, trained.eval())
 
 
 def _set_scales(module: "torch.nn.Module", shelf: Shelf, recipe: Recipe) -> None:
@@ -206,22 +155,17 @@ def _rate(recipe: Recipe, step: int) -> float:
     return recipe.rate * max(min(1.0, left), 0.01)
 
 
-def _step(state: _State, shelf: Shelf, recipe: Recipe, *, step: int, device: str) -> float:
+def _loss_of_step(
+    module: "torch.nn.Module", shelf: Shelf, recipe: Recipe, *, step: int, device: str
+) -> "torch.Tensor":
     import torch
 
     rng = np.random.default_rng([recipe.seed, step])
     phase = recipe.phase(step)
     crop = stacked([drawn_crop(shelf, rng, n_frames=recipe.crop_frames) for _ in range(phase.batch)])
     with torch.autocast(device, torch.bfloat16):
-        logits = state.module(torch.from_numpy(crop.views).to(device))
-    loss = _loss(logits.float(), crop, phase)
-    for optimizer in state.optimizers:
-        optimizer.zero_grad()
-    loss.backward()  # type: ignore[no-untyped-call]
-    torch.nn.utils.clip_grad_norm_(state.module.parameters(), 5.0)
-    for optimizer in state.optimizers:
-        optimizer.step()
-    return float(loss.detach())
+        logits = module(torch.from_numpy(crop.views).to(device))
+    return _loss(logits.float(), crop, phase)
 
 
 def _loss(logits: "torch.Tensor", crop: Crop, phase: Phase) -> "torch.Tensor":
@@ -238,20 +182,15 @@ def _loss(logits: "torch.Tensor", crop: Crop, phase: Phase) -> "torch.Tensor":
     return loss
 
 
-def scores_of(network: SeparatorNetwork, paths: Sequence[Path]) -> dict[str, float]:
-    """Mean SI-SDR in dB of each stem over the beginnings of banked takes; "all" is the mean of these."""
-    each: dict[str, list[float]] = {stem: [] for stem in STEMS}
-    n_samples = round(_TUNED_S * 44100)
-    for path in paths:
-        take = read_banked(path)
-        blocks = list(separation_blocks(take.mix[:, :n_samples], 44100, network))
-        heard = {stem: Audio(np.concatenate([block[stem] for block in blocks], axis=1), 44100) for stem in STEMS}
-        truth = {stem: Audio(samples[:, :n_samples], 44100) for stem, samples in take.stems.items()}
-        if sum(bool(np.any(stem.samples)) for stem in truth.values()) > 1:
-            for stem, score in separation_sdr(truth, heard).items():
-                each[stem].append(score)
-    means = {stem: float(np.mean(scores)) for stem, scores in each.items() if scores}
-    return {**means, "all": float(np.mean(list(means.values())))}
+def scores_of(network: SeparatorNetwork, takes: Sequence[Path]) -> dict[str, float]:
+    """What `mean_scores` says of a network on banked takes."""
+
+    def separated(mix: Audio) -> dict[str, Audio]:
+        blocks = list(separation_blocks(mix.samples, mix.sample_rate, network))
+        joined = {stem: np.concatenate([block[stem] for block in blocks], axis=1) for stem in STEMS}
+        return {stem: Audio(samples, mix.sample_rate) for stem, samples in joined.items()}
+
+    return mean_scores(takes, separated)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
