@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from rearrange.analysis.bar_pointer import BeatActivations
 from rearrange.models.mel import MelGrid, mel_frames, normalised
 from rearrange.models.stored import StoredConfig, load_network, save_network
+from rearrange.models.tcn import frames_network
 from rearrange.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -86,53 +87,16 @@ def build(config: BeatsConfig) -> "torch.nn.Module":
     Its input is (batch, bands, time); its output (batch, 2 + tempi + metres, time): logits of a beat and of a
     downbeat, and those of the classes of tempo and metre.
     """
-    import torch
-    from torch import nn
-
-    class Block(nn.Module):
-        """A dilated convolution over time, and a mixture of channels, added to what came in."""
-
-        def __init__(self, width: int, dilation: int) -> None:
-            super().__init__()
-            padding = config.kernel // 2 * dilation
-            self.layers = nn.Sequential(
-                nn.Conv1d(width, width, config.kernel, padding=padding, dilation=dilation),
-                nn.BatchNorm1d(width),
-                nn.ReLU(),
-                nn.Dropout1d(config.dropout),
-                nn.Conv1d(width, width, 1),
-            )
-
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            out: torch.Tensor = x + self.layers(x)
-            return out
-
-    class Beats(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            layers: list[nn.Module] = []
-            before, bands = 1, config.n_bands
-            for channels in config.channels:
-                layers += [
-                    nn.Conv2d(before, channels, 3, stride=(2, 1), padding=1, bias=False),
-                    nn.BatchNorm2d(channels),
-                    nn.ReLU(),
-                ]
-                before, bands = channels, (bands + 1) // 2
-            self.front = nn.Sequential(*layers)
-            self.join = nn.Conv1d(before * bands, config.width, 1)
-            self.blocks = nn.Sequential(*(Block(config.width, dilation) for dilation in config.dilations))
-            self.head = nn.Sequential(nn.ReLU(), nn.Conv1d(config.width, 2 + len(TEMPI_BPM) + len(METRES), 1))
-            with torch.no_grad():  # beats are rare: start from few
-                self.head.get_parameter("1.bias")[:2] = -3.0
-
-        def forward(self, frames: torch.Tensor) -> torch.Tensor:
-            x = self.front(frames[:, None])  # (batch, channels, bands, time)
-            x = self.blocks(self.join(x.flatten(1, 2)))  # (batch, width, time)
-            out: torch.Tensor = self.head(x)
-            return out
-
-    return Beats()
+    return frames_network(
+        n_bands=config.n_bands,
+        channels=config.channels,
+        width=config.width,
+        dilations=config.dilations,
+        outputs=(2 + len(TEMPI_BPM) + len(METRES),),
+        n_seldom=2,
+        kernel=config.kernel,
+        dropout=config.dropout,
+    )
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,9 +21,10 @@ import numpy as np
 from rearrange.analysis.bar_pointer import decode
 from rearrange.evaluation.metrics.beats import beat_scores, downbeat_f1, tempo_acc1
 from rearrange.models.beats import FRAME_RATE_HZ, METRES, TEMPI_BPM, BeatsConfig, BeatsNetwork, build, save
+from rearrange.training import loop
 from rearrange.training.bank import SHARE_SEEDS, studio_of
 from rearrange.training.beat_takes import BeatTake, drawn_crop, prepared
-from rearrange.training.loop import Course, half_cosine, trained_average
+from rearrange.training.loop import fitted
 
 if TYPE_CHECKING:
     import torch
@@ -34,7 +35,7 @@ _FEWEST_BEATS = 4
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Recipe(loop.Recipe):
     """How the network is trained.
 
     Parameters
@@ -53,7 +54,6 @@ class Recipe:
     beat_weight: float = 4.0
     downbeat_weight: float = 8.0
     class_weight: float = 0.1
-    seed: int = 0
 
 
 def train(
@@ -65,27 +65,16 @@ def train(
     ------
     ValueError : no takes.
     """
-    import torch
-
     if not takes:
         raise ValueError("there are no takes to train on")
-    torch.manual_seed(recipe.seed)
-    module = build(config).to(device)
-    average = trained_average(
-        module,
-        [torch.optim.AdamW(module.parameters(), lr=recipe.rate, weight_decay=1e-3)],
-        lambda step: _loss(module, takes, recipe, step=step, device=device),
-        Course(
-            recipe.steps,
-            partial(half_cosine, steps=recipe.steps, warm_up=recipe.warm_up, rate=recipe.rate),
-            recipe.decay,
-        ),
+    module = fitted(
+        partial(build, config),
+        lambda module, step: _loss(module, takes, recipe, step=step, device=device),
+        recipe,
         folder=folder,
         device=device,
     )
-    trained = build(config)
-    trained.load_state_dict(average)
-    return BeatsNetwork(config, trained.eval())
+    return BeatsNetwork(config, module)
 
 
 def _loss(

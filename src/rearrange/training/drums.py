@@ -25,10 +25,11 @@ import numpy as np
 from rearrange.evaluation.metrics.transcription import drum_scores
 from rearrange.models.drums import CLASSES, GROUPS, DrumsConfig, DrumsNetwork, build, pick_hits, save
 from rearrange.score import NoteEvent
+from rearrange.training import loop
 from rearrange.training.audio import Studio, make_take
 from rearrange.training.drum_takes import VIEWS, DrumTake, drawn_crop, drum_take, read_take, write_take
 from rearrange.training.fonts import HitKit, find_fonts, read_hits
-from rearrange.training.loop import Course, half_cosine, trained_average
+from rearrange.training.loop import fitted
 from rearrange.training.scenes import library
 from rearrange.training.start import start
 
@@ -43,7 +44,7 @@ _AS_GOOD = 0.02
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Recipe(loop.Recipe):
     """How the network is trained; `decay` is the moving average's, `stroke_weight` of frames with a stroke."""
 
     steps: int = 12_000
@@ -54,7 +55,6 @@ class Recipe:
     decay: float = 0.998
     stroke_weight: float = 3.0
     velocity_weight: float = 1.0
-    seed: int = 0
 
 
 def prepared(
@@ -100,27 +100,16 @@ def train(
     ------
     ValueError : no takes.
     """
-    import torch
-
     if not takes:
         raise ValueError("there are no takes to train on")
-    torch.manual_seed(recipe.seed)
-    module = build(config).to(device)
-    average = trained_average(
-        module,
-        [torch.optim.AdamW(module.parameters(), lr=recipe.rate, weight_decay=1e-3)],
-        lambda step: _loss(module, takes, recipe, step=step, device=device),
-        Course(
-            recipe.steps,
-            partial(half_cosine, steps=recipe.steps, warm_up=recipe.warm_up, rate=recipe.rate),
-            recipe.decay,
-        ),
+    module = fitted(
+        partial(build, config),
+        lambda module, step: _loss(module, takes, recipe, step=step, device=device),
+        recipe,
         folder=folder,
         device=device,
     )
-    trained = build(config)
-    trained.load_state_dict(average)
-    return DrumsNetwork(config, trained.eval())
+    return DrumsNetwork(config, module)
 
 
 def _loss(

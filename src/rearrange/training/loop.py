@@ -15,7 +15,7 @@ import numpy as np
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["CHECKPOINT_S", "Course", "half_cosine", "trained_average"]
+__all__ = ["CHECKPOINT_S", "Course", "Recipe", "fitted", "trained_average"]
 
 CHECKPOINT_S = 120.0
 _TOLD_STEPS = 100
@@ -39,12 +39,63 @@ class Course:
     longest_gradient: float = 5.0
 
 
-def half_cosine(step: int, *, steps: int, warm_up: int, rate: float) -> float:
-    """A rate that goes up over `warm_up` steps, then down as half a cosine to a hundredth."""
-    if step < warm_up:
-        return rate * (step + 1) / warm_up
-    done = (step - warm_up) / max(steps - warm_up, 1)
-    return rate * float(0.01 + 0.99 * 0.5 * (1 + np.cos(np.pi * min(done, 1.0))))
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is trained by AdamW, as far as that is alike for all.
+
+    Parameters
+    ----------
+    steps, batch, crop_frames : how many steps, of how many crops, of how many frames
+    rate, warm_up : the rate goes up over `warm_up` steps, then down as half a cosine to a hundredth
+    decay : of the moving average
+    """
+
+    steps: int = 3000
+    batch: int = 8
+    crop_frames: int = 400
+    rate: float = 2e-3
+    warm_up: int = 50
+    decay: float = 0.995
+    seed: int = 0
+
+    def rate_of(self, step: int) -> float:
+        if step < self.warm_up:
+            return self.rate * (step + 1) / self.warm_up
+        done = (step - self.warm_up) / max(self.steps - self.warm_up, 1)
+        return self.rate * float(0.01 + 0.99 * 0.5 * (1 + np.cos(np.pi * min(done, 1.0))))
+
+
+def fitted(
+    build: "Callable[[], torch.nn.Module]",
+    loss_of: "Callable[[torch.nn.Module, int], torch.Tensor]",
+    recipe: Recipe,
+    *,
+    folder: Path,
+    device: str = "cpu",
+    longest_gradient: float = 5.0,
+) -> "torch.nn.Module":
+    """A network trained from where the checkpoint of a folder stands: the moving average, ready to hear.
+
+    Parameters
+    ----------
+    build : gives the network with random weights
+    loss_of : the loss of the network at a step, by its number
+    """
+    import torch
+
+    torch.manual_seed(recipe.seed)
+    module = build().to(device)
+    average = trained_average(
+        module,
+        [torch.optim.AdamW(module.parameters(), lr=recipe.rate, weight_decay=1e-3)],
+        lambda step: loss_of(module, step),
+        Course(recipe.steps, recipe.rate_of, recipe.decay, longest_gradient),
+        folder=folder,
+        device=device,
+    )
+    trained = build()
+    trained.load_state_dict(average)
+    return trained.eval()
 
 
 def trained_average(

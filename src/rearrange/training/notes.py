@@ -15,7 +15,6 @@ import argparse
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,9 +28,10 @@ from rearrange.models.mel import SAMPLE_RATE
 from rearrange.models.notes import LINES, NotesConfig, NotesNetwork, build, save
 from rearrange.score import NoteEvent
 from rearrange.stages.separate import SeparateSettings, separate
+from rearrange.training import loop
 from rearrange.training.audio import Studio, make_take
 from rearrange.training.bank import SHARE_SEEDS, studio_of
-from rearrange.training.loop import Course, half_cosine, trained_average
+from rearrange.training.loop import fitted
 from rearrange.training.note_takes import (
     Crop,
     NoteTake,
@@ -58,7 +58,7 @@ _QUIET_KIND, _QUIET_STEP = (
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Recipe(loop.Recipe):
     """How the network is trained; `decay` is the moving average's, `onset_weight` of frames with an onset."""
 
     steps: int = 3000
@@ -68,7 +68,6 @@ class Recipe:
     warm_up: int = 50
     decay: float = 0.995
     onset_weight: float = 2.0
-    seed: int = 0
 
 
 def train(
@@ -84,25 +83,20 @@ def train(
 
     if not takes:
         raise ValueError("there are no takes to train on")
-    torch.manual_seed(recipe.seed)
-    module = build(config).to(device)
-    module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    average = trained_average(
-        module,
-        [torch.optim.AdamW(module.parameters(), lr=recipe.rate, weight_decay=1e-3)],
-        lambda step: _loss(module, takes, recipe, step=step, device=device),
-        Course(
-            recipe.steps,
-            partial(half_cosine, steps=recipe.steps, warm_up=recipe.warm_up, rate=recipe.rate),
-            recipe.decay,
-            longest_gradient=1.0,
-        ),
+
+    def built() -> torch.nn.Module:
+        module: torch.nn.Module = build(config).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return module
+
+    module = fitted(
+        built,
+        lambda module, step: _loss(module, takes, recipe, step=step, device=device),
+        recipe,
         folder=folder,
         device=device,
+        longest_gradient=1.0,
     )
-    trained = build(config)
-    trained.load_state_dict(average)
-    return NotesNetwork(config, trained.eval())
+    return NotesNetwork(config, module)
 
 
 def _loss(
