@@ -257,3 +257,15 @@ def test_songs_that_are_hardly_songs_are_told_too() -> None:
     assert "The song: 1 bar of 4/4, C major, 100 bpm." in summary(empty, one, load_genre("jazz"))
     drums_only = replace(empty, tracks=(Track("drums", Role.DRUMS, 0, True, (Note(0.0, 0.2, 36, 90),)),))
     assert texts(changes(drums_only, nothing)) == "without drums"
+
+
+def test_how_sure_the_tune_was_heard_is_said() -> None:
+    melody = SONG.track(Role.MELODY)
+    assert melody is not None
+    unsure = replace(melody, confidence=0.47)
+    others = tuple(track for track in SONG.tracks if track.role is not Role.MELODY)
+    heard = replace(SONG, tracks=(unsure, *others))
+    told = " ".join(summary(heard, as_it_is(heard), load_genre("jazz")))
+    assert "All 48 notes that were heard of the tune are there. They were heard with a confidence of 47%." in told
+    known = " ".join(summary(SONG, as_it_is(SONG), load_genre("jazz")))
+    assert "of the tune are there." in known and "confidence" not in known

@@ -67,9 +67,10 @@ def _tune(score: Score, arrangement: Arrangement, ours: Side) -> str:
     change = tune_change(before.notes, now.notes, ours)
     if change is None:
         return ""
+    sure = "" if before.confidence >= 1.0 else f" They were heard with a confidence of {before.confidence:.0%}."
     if change.n_kept == change.n_song:
-        return f"All {change.n_song} notes of the tune are there."
-    return f"{change.n_kept} of the tune's {change.n_song} notes are there."
+        return f"All {change.n_song} notes that were heard of the tune are there.{sure}"
+    return f"{change.n_kept} of the {change.n_song} notes that were heard of the tune are there.{sure}"
 
 
 def _chords(song: Side, ours: Side) -> str:
