@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Trains models/notes (src/rearrange/models/notes.py) on what Basic Pitch hears in training audio made on the fly.
 #   runs/notes.sh FOLDER [cpu|cuda]
-# FOLDER holds symbolic/ (gmd, freedoom and pop909 as .tar.xz) and samples/drum_hits. Fonts are those of
-# src/rearrange/training/fonts.toml that are found; fonts outside the system's folders: REARRANGE_SOUNDFONTS.
+# FOLDER holds symbolic/ (all archives but billboard) and samples/. Fonts are those of
+# src/rearrange/training/fonts.toml that are found; fonts outside the system's folders: REARRANGE_SOUNDFONTS. Singing
+# takes eSpeak NG and pyworld.
 # Stems are in turn ones that leak, those of the classical separator and those of our own (models/separator-small):
 # train that first.
 # cpu: 400 takes (25 minutes of one core) and 3,000 steps (30 minutes of one core that has AMX).

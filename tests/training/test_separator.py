@@ -12,14 +12,13 @@ from numpy.typing import NDArray
 
 from rearrange.audio import Audio, write_audio
 from rearrange.models.separator import N_CELLS, STEMS, SeparatorConfig
-from rearrange.training.separator import Phase, Recipe, scores_of, train
+from rearrange.training.separator import Recipe, scores_of, train
 from rearrange.training.separator_clips import SONGS, recorded_songs
-from rearrange.training.separator_crops import SUNG, Clip, Crop, Shelf, banked_clips, drawn_crop, stacked
+from rearrange.training.separator_crops import Clip, Crop, Shelf, banked_clips, drawn_crop, stacked
 
 RATE = 44100
 SMALL = SeparatorConfig(bands=((8, 64), (4, 128)), width=8, narrow=2, hidden=8, dilations=(1, 2))
-PHASES = (Phase(2, 2, 1.0, 1e-3), Phase(1000, 1, 0.3, 0.02))
-RECIPE = Recipe(steps=5, phases=PHASES, crop_frames=12, warm_up=2, level_until=3, seed=1)
+RECIPE = Recipe(steps=5, batch=1, crop_frames=12, warm_up=2, level_until=3, seed=1)
 
 
 def clip(seed: int, duration_s: float = 3.0, *, is_voice: bool = False, low_cut_hz: float = 0.0) -> Clip:
@@ -34,7 +33,7 @@ def takes(count: int = 2) -> tuple[Mapping[str, Clip], ...]:
     return tuple({stem: clip(10 * i + j) for j, stem in enumerate(STEMS)} for i in range(count))
 
 
-def write_take(path: Path, seed: int) -> NDArray[np.int16]:
+def write_take(path: Path, seed: int, *, is_sung: bool = False) -> NDArray[np.int16]:
     """A take as a bank keeps it, whose bass rests; the vocals sing in the second second."""
     rng = np.random.default_rng(seed)
     stems = rng.integers(-20000, 20000, (4, 2, 3 * RATE)).astype(np.int16)
@@ -44,7 +43,7 @@ def write_take(path: Path, seed: int) -> NDArray[np.int16]:
         np.savez(
             file, stems=stems, mix=stems.sum(axis=0).astype(np.int16), scale=np.float32(1e-5),
             notes=np.array(notes), beats_s=np.arange(4.0), positions=np.arange(4), beats_per_bar=np.int64(4),
-            kind=np.array("band"), songs=np.array(["a/1"]),
+            kind=np.array("band"), is_sung=np.bool_(is_sung), songs=np.array(["a/1"]),
         )  # fmt: skip
     return stems
 
@@ -60,6 +59,10 @@ def test_a_banked_take_is_read_where_it_lies(tmp_path: Path) -> None:
     np.testing.assert_array_equal(clips["vocals"].samples, stems[3])
     assert clips["vocals"].loud.tolist() == [False, True, False]
     assert clips["drums"].scale == pytest.approx(1e-5)
+    assert not clips["vocals"].is_voice
+    write_take(tmp_path / "0-00001.npz", 0, is_sung=True)
+    sung = banked_clips(tmp_path / "0-00001.npz")
+    assert [stem for stem, each in sung.items() if each.is_voice] == ["vocals"]
 
 
 def test_crops_follow_from_the_generator() -> None:
@@ -99,7 +102,7 @@ def test_a_recorded_voice_is_the_stem_of_vocals_and_the_melody_is_not() -> None:
         )
         for hz in (330.0, 3000.0)
     )
-    shelf = Shelf(({"vocals": low, SUNG: replace(high, is_voice=True)},))
+    shelf = Shelf(({"vocals": low}, {"vocals": replace(high, is_voice=True)}))
     shares = []
     for seed in range(40):
         crop = drawn_crop(shelf, np.random.default_rng(seed), n_frames=6)

@@ -83,6 +83,7 @@ class Take:
     ----------
     notes : stem to what was played in it; those of drums are `hits`
     hits : strokes of the classes of `models.drums`, with the pitch that stands for the class
+    is_sung : whether a voice has the melody
     """
 
     scene: Scene
@@ -91,6 +92,7 @@ class Take:
     stems: Mapping[str, Floats]
     notes: Mapping[str, tuple[NoteEvent, ...]]
     hits: tuple[NoteEvent, ...]
+    is_sung: bool = False
 
     @property
     def dry(self) -> Floats:
@@ -121,11 +123,15 @@ def take_of(studio: Studio, scene: Scene, rng: np.random.Generator) -> Take:
     raw: dict[str, Floats] = {"drums": drumming.samples}
     notes: dict[str, list[NoteEvent]] = {stem: [] for stem in STEMS}
     bands = [font for font in studio.fonts if font.band]
+    is_sung = False
     for part in scene.parts:
         if part.is_drum:
             continue
         stem = _stem_of(part)
-        played = _recorded(studio, scene, part, stem, rng)
+        played = _sung(studio, scene, part, rng)
+        is_sung = is_sung or played is not None
+        if played is None:
+            played = _sampled(studio, part, stem, rng)
         if played is None:
             font = bands[int(rng.integers(len(bands)))]
             own = part.program is not None and rng.random() < _OWN_PROGRAM_SHARE
@@ -149,7 +155,7 @@ def take_of(studio: Studio, scene: Scene, rng: np.random.Generator) -> Take:
         ordered = {stem: speed.of_notes(each) for stem, each in ordered.items()}
         hits = speed.of_notes(hits, are_drums=True)
     dry: Floats = np.asarray(sum(stems.values()), dtype=np.float32)
-    return Take(scene, kit.name, drawn_medium(rng).of(dry), stems, ordered, hits)
+    return Take(scene, kit.name, drawn_medium(rng).of(dry), stems, ordered, hits, is_sung)
 
 
 def _drawn_kit(studio: Studio, rng: np.random.Generator) -> Kit:
@@ -186,11 +192,16 @@ def _stem_of(part: Part) -> str:
     return "vocals" if part.role is Role.MELODY else "other"
 
 
-def _recorded(studio: Studio, scene: Scene, part: Part, stem: str, rng: np.random.Generator) -> Played | None:
-    """A part sung, or played on samples; None where a font is to play it."""
-    if part.role is Role.MELODY and studio.voices and rng.random() < _SUNG_SHARE:
-        chords = [note for other in scene.parts if other is not part and not other.is_drum for note in other.notes]
-        return sung(studio.voices, part.notes, rng, duration_s=SCENE_S, chords=chords)
+def _sung(studio: Studio, scene: Scene, part: Part, rng: np.random.Generator) -> Played | None:
+    """A melody sung, now and then; None where an instrument is to play."""
+    if part.role is not Role.MELODY or not studio.voices or rng.random() >= _SUNG_SHARE:
+        return None
+    chords = [note for other in scene.parts if other is not part and not other.is_drum for note in other.notes]
+    return sung(studio.voices, part.notes, rng, duration_s=SCENE_S, chords=chords)
+
+
+def _sampled(studio: Studio, part: Part, stem: str, rng: np.random.Generator) -> Played | None:
+    """A part played on recorded notes, now and then; None where a font is to play it."""
     fit = [each for each in studio.instruments if stem in each.plays]
     if not fit or rng.random() >= _SAMPLED_SHARE:
         return None

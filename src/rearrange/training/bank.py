@@ -26,9 +26,9 @@ from rearrange.training.audio import STEMS, Studio, Take, make_take
 from rearrange.training.fonts import find_fonts, read_hits
 from rearrange.training.samples import read_instruments
 from rearrange.training.scenes import library
-from rearrange.training.voices import read_voices
+from rearrange.training.voices import make_voices, read_voices
 
-__all__ = ["SHARE_SEEDS", "BankedTake", "banked", "main", "read_banked", "studio_of"]
+__all__ = ["SHARE_SEEDS", "BankedTake", "banked", "main", "read_banked", "studio_of", "whole_studio"]
 
 Floats = NDArray[np.float32]
 
@@ -53,6 +53,7 @@ class BankedTake:
     notes : stem to its notes; those of drums are `hits`
     beats_s, positions : (n_beats,) felt beats, and each one's place in its bar, 0 for a downbeat
     kind : of scene
+    is_sung : whether a voice has the melody
     songs : what it was made from, by corpus and id
     """
 
@@ -64,6 +65,7 @@ class BankedTake:
     positions: NDArray[np.int64]
     beats_per_bar: int
     kind: str
+    is_sung: bool
     songs: tuple[str, ...]
 
 
@@ -95,6 +97,32 @@ def studio_of(
     instruments = read_instruments(samples) if samples is not None and trains else ()
     singers = read_voices(voices) if voices is not None else ()
     return Studio(library(data, folder, songs, written=written), find_fonts(fonts), kits, singers, instruments)
+
+
+def whole_studio(share: str, data: Path, folder: Path, voices: Path) -> Studio:
+    """What takes of a share are made with, of all that is in `data`: symbolic/, samples/, and voices.
+
+    Parameters
+    ----------
+    voices : the file of `training.voices`; made where it is missing
+
+    Raises
+    ------
+    As `studio_of` and `make_voices`.
+    """
+    if not voices.is_file():
+        make_voices(voices)
+    samples = data / "samples"
+    hits = samples / "drum_hits"
+    return studio_of(
+        share,
+        data / "symbolic",
+        folder,
+        hits if hits.is_dir() else None,
+        voices=voices,
+        samples=samples if samples.is_dir() else None,
+        written=True,
+    )
 
 
 def banked(studio: Studio, folder: Path, *, seed: int, count: int, jobs: int = 1) -> Iterator[Path]:
@@ -136,6 +164,7 @@ def read_banked(path: Path) -> BankedTake:
             positions=file["positions"],
             beats_per_bar=int(file["beats_per_bar"]),
             kind=str(file["kind"]),
+            is_sung=bool(file["is_sung"]),
             songs=tuple(str(song) for song in file["songs"]),
         )
 
@@ -175,6 +204,7 @@ def _write(path: Path, take: Take) -> None:
             positions=take.scene.positions,
             beats_per_bar=np.int64(take.scene.beats_per_bar),
             kind=np.array(take.scene.kind),
+            is_sung=np.bool_(take.is_sung),
             songs=np.array(take.scene.songs),
         )
     partial.replace(path)

@@ -30,7 +30,7 @@ from rearrange.score import NoteEvent
 from rearrange.stages.separate import SeparateSettings, separate
 from rearrange.training import loop
 from rearrange.training.audio import Studio, make_take
-from rearrange.training.bank import SHARE_SEEDS, studio_of
+from rearrange.training.bank import SHARE_SEEDS, whole_studio
 from rearrange.training.loop import fitted
 from rearrange.training.note_takes import (
     Crop,
@@ -218,8 +218,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     DependencyError : Basic Pitch is not installed.
     """
     parser = argparse.ArgumentParser(description="Train the note network.")
-    parser.add_argument("--data", type=Path, required=True, help="holds symbolic/ and samples/drum_hits")
+    parser.add_argument("--data", type=Path, required=True, help="holds symbolic/ and samples/")
     parser.add_argument("--sets", type=Path, default=Path("out/sets"), help="where the sets are unpacked")
+    parser.add_argument("--voices", type=Path, default=Path("out/voices.npz"), help="what singers are made of")
     parser.add_argument("--bank", type=Path, default=Path("out/notes/takes"), help="keeps what was heard")
     parser.add_argument("--out", type=Path, default=Path("out/notes"), help="checkpoint and model")
     parser.add_argument("--takes", type=int, default=400)
@@ -237,10 +238,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     torch.set_num_threads(options.jobs)
     ways = ("", *options.separators.split(","))
-    hits = options.data / "samples" / "drum_hits"
 
     def made(share: str, seed: int, count: int, separators: Sequence[str]) -> list[NoteTake]:
-        studio = studio_of(share, options.data / "symbolic", options.sets, hits if hits.is_dir() else None)
+        studio = whole_studio(share, options.data, options.sets, options.voices)
         return list(prepared(studio, options.bank, seed=seed, count=count, separators=separators))
 
     held_out = {

@@ -1,9 +1,9 @@
 """Train `models/separator-small`: `python -m rearrange.training.separator --data FOLDER --out FOLDER`.
 
-Takes of training audio are made once and kept (`bank`), recorded stems and sung lines are brought to one form
-beside them (`separator_clips`); each step mixes crops of them anew (`separator_crops`). The loss is the
+Takes of training audio are made once and kept (`bank`), recorded stems are brought to one form beside them
+(`separator_clips`); each step mixes crops of them anew (`separator_crops`). The loss is the
 logarithm of what is wrong in each stem, once as power and once as amplitude, where what is far below the mix
-hardly counts (`Phase.audible`); so a silent stem is learnt as well. Matrices are trained by Muon,
+hardly counts (`Recipe.audible`); so a silent stem is learnt as well. Matrices are trained by Muon,
 the rest by AdamW; the network is the moving average.
 
 Every step is drawn from the seed and its own number, and `loop` writes the state every two minutes: a run that is
@@ -36,59 +36,46 @@ from rearrange.models.separator import (
     build,
     save,
 )
-from rearrange.training.bank import SHARE_SEEDS, banked, studio_of
+from rearrange.training.bank import SHARE_SEEDS, banked, whole_studio
 from rearrange.training.loop import Course, trained_average
-from rearrange.training.separator_clips import recorded_songs, sung_lines
-from rearrange.training.separator_crops import SUNG, Crop, Shelf, banked_clips, drawn_crop, stacked
+from rearrange.training.separator_clips import recorded_songs
+from rearrange.training.separator_crops import Crop, Shelf, banked_clips, drawn_crop, stacked
 from rearrange.training.separator_scores import mean_scores
-from rearrange.training.voices import make_voices
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Phase", "Recipe", "main", "scores_of", "train"]
-
-
-@dataclass(frozen=True)
-class Phase:
-    """Some steps of training.
-
-    Parameters
-    ----------
-    until : the step that it ends before
-    batch : crops of a step
-    amplitude : weight of errors of amplitude, which count at every frequency; that of errors of power is 1
-    audible : power of an error, as a share of the mix's, below which less of it hardly counts
-    """
-
-    until: int
-    batch: int
-    amplitude: float
-    audible: float
+__all__ = ["Recipe", "main", "scores_of", "train"]
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How the network is trained; `decay` is the moving average's.
+    """How the network is trained.
 
-    Phases are what was learnt on the way. At first errors of amplitude weighed as much as those of power, and to
-    be sure of silence paid more than to be right in sound: a bass was given to the drums. The rate is level until
-    `level_until`, then falls towards `steps`; a run that may not last so long ends at `stop`.
+    Parameters
+    ----------
+    stop : a run that may not last until `steps` ends here
+    batch, crop_frames : how many crops of a step, of how many frames
+    amplitude : weight of errors of amplitude, which count at every frequency; that of errors of power is 1. As
+        heavy, to be sure of silence paid more than to be right in sound: a bass was given to the drums
+    audible : power of an error, as a share of the mix's, below which less of it hardly counts; at 0.001 the bass
+        came out too quiet
+    level_until : the rate is level until then, then falls towards `steps`
+    decay : of the moving average
     """
 
-    steps: int = 3850
+    steps: int = 9000
     stop: int | None = None
-    phases: tuple[Phase, ...] = (Phase(948, 4, 2.0, 1e-3), Phase(2099, 2, 0.3, 1e-3), Phase(1 << 30, 2, 0.3, 0.02))
+    batch: int = 2
+    amplitude: float = 0.3
+    audible: float = 0.02
     crop_frames: int = 172
     rate: float = 2e-3
     warm_up: int = 100
-    level_until: int = 2099
+    level_until: int = 4000
     weight_decay: float = 0.01
     decay: float = 0.997
     seed: int = 0
-
-    def phase(self, step: int) -> Phase:
-        return next(phase for phase in self.phases if step < phase.until)
 
 
 def train(
@@ -161,14 +148,13 @@ def _loss_of_step(
     import torch
 
     rng = np.random.default_rng([recipe.seed, step])
-    phase = recipe.phase(step)
-    crop = stacked([drawn_crop(shelf, rng, n_frames=recipe.crop_frames) for _ in range(phase.batch)])
+    crop = stacked([drawn_crop(shelf, rng, n_frames=recipe.crop_frames) for _ in range(recipe.batch)])
     with torch.autocast(device, torch.bfloat16):
         logits = module(torch.from_numpy(crop.views).to(device))
-    return _loss(logits.float(), crop, phase)
+    return _loss(logits.float(), crop, recipe)
 
 
-def _loss(logits: "torch.Tensor", crop: Crop, phase: Phase) -> "torch.Tensor":
+def _loss(logits: "torch.Tensor", crop: Crop, recipe: Recipe) -> "torch.Tensor":
     """Mean over stems of the logarithms of relative errors, of power and of amplitude."""
     import torch
 
@@ -177,8 +163,8 @@ def _loss(logits: "torch.Tensor", crop: Crop, phase: Phase) -> "torch.Tensor":
     wrong = torch.addcmul(stems, mask, torch.addcmul(-2.0 * shared, mask, mix)).abs()  # |m X - S|²
     power = wrong.sum((1, 3, 4)) / mix.sum((1, 3, 4))  # (batch, stems)
     amplitude = (wrong + TINY).sqrt().sum((1, 3, 4)) / (mix + TINY).sqrt().sum((1, 3, 4))
-    logarithms = (power + phase.audible).log() + phase.amplitude * (amplitude + phase.audible**0.5).log()
-    loss: torch.Tensor = logarithms.mean() / (1.0 + phase.amplitude / 2)
+    logarithms = (power + recipe.audible).log() + recipe.amplitude * (amplitude + recipe.audible**0.5).log()
+    loss: torch.Tensor = logarithms.mean() / (1.0 + recipe.amplitude / 2)
     return loss
 
 
@@ -210,20 +196,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--takes", type=int, default=600)
     parser.add_argument("--held-out", type=int, default=24)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument(
-        "--sung", type=int, default=400, help="how many takes' melodies are sung, where they have one"
-    )
     parser.add_argument("--voices", type=Path, default=Path("out/voices.npz"), help="what singers are made of")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--jobs", type=int, default=1)
     options = parser.parse_args(arguments)
     recipe = Recipe(steps=options.steps, seed=options.seed)
     counts = {"train": options.takes, "tuning": options.held_out, "unseen": options.held_out}
-    hits = options.data / "samples" / "drum_hits"
     paths = {
         share: list(
             banked(
-                studio_of(share, options.data / "symbolic", options.sets, hits),
+                whole_studio(share, options.data, options.sets, options.voices),
                 options.bank,
                 seed=seed + (options.seed if share == "train" else 0),
                 count=counts[share],
@@ -234,12 +216,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     }
     print("the takes are there", flush=True)
     songs = recorded_songs(options.data / "audio", options.bank / "recorded")
-    if not options.voices.is_file():
-        make_voices(options.voices)
-    sung = sung_lines(paths["train"][: options.sung], options.voices, options.bank / "sung", seed=options.seed)
-    takes = [{**banked_clips(path), **({SUNG: sung[path]} if path in sung else {})} for path in paths["train"]]
-    shelf = Shelf(tuple(take for take in takes if take), songs)
-    print(f"and {len(songs)} songs and {len(sung)} sung lines", flush=True)
+    shelf = Shelf(tuple(take for path in paths["train"] if (take := banked_clips(path))), songs)
+    print(f"and {len(songs)} songs", flush=True)
     network = train(shelf, SeparatorConfig(), recipe, folder=options.out, device=options.device)
     for share in ("tuning", "unseen"):
         scores = scores_of(network, paths[share])

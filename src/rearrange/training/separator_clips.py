@@ -1,12 +1,11 @@
-"""What the separator learns from beside takes: recorded songs as stems, and the melodies of takes, sung.
+"""What the separator learns from beside takes: recorded songs as stems.
 
 Conventions: each is kept as 16-bit samples (2, n) at SAMPLE_RATE in a folder, and made once.
 
 Source of the songs: "everything is remixed" (CC0). One of the set, lithium, is for measuring, and never read here.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -14,15 +13,9 @@ from numpy.typing import NDArray
 
 from rearrange.audio import read_audio
 from rearrange.models.separator import SAMPLE_RATE, STEMS
-from rearrange.score import NoteEvent
-from rearrange.training.audio import STEMS as BANK_STEMS
-from rearrange.training.desk import drawn_treatment
-from rearrange.training.scenes import SCENE_S
 from rearrange.training.separator_crops import Clip
-from rearrange.training.singing import drawn_singer, one_at_a_time, sing
-from rearrange.training.voices import Voice, read_voices
 
-__all__ = ["SONGS", "recorded_songs", "sung_lines"]
+__all__ = ["SONGS", "recorded_songs"]
 
 Floats = NDArray[np.float32]
 
@@ -30,7 +23,6 @@ SONGS = ("hydrogen", "sodium", "francium")
 _BASS_IN_OTHER_HZ = 220.0  # where a song's bass is in its `other`, that is heard from here up
 _UNITS = 16_000.0  # of full scale
 _LEVEL = 0.15  # root mean square of a mix where it is loud, like a take's
-_MIDDLE = (53.0, 70.0)  # pitch that a melody lies about: of low and of high voices
 _LOUD_DB = -26.0  # a second sounds that is not softer than that below a clip's loud seconds
 
 
@@ -103,45 +95,3 @@ def loud_seconds(samples: NDArray[np.int16]) -> NDArray[np.bool_]:
     """(n_seconds,) where a clip sounds."""
     power = _power(samples)
     return np.asarray(power > np.quantile(power, 0.9) * 10 ** (_LOUD_DB / 10))
-
-
-def sung_lines(takes: Sequence[Path], voices: Path, cache: Path, *, seed: int) -> dict[Path, Clip]:
-    """The melodies of banked takes, sung, by take; takes without one have none.
-
-    Parameters
-    ----------
-    voices : a file of `voices`
-
-    Raises
-    ------
-    As `read_voices`; DependencyError, where pyworld is missing.
-    """
-    singers = read_voices(voices)
-    cache.mkdir(parents=True, exist_ok=True)
-    lines = {}
-    for number, path in enumerate(takes):
-        notes = _melody(path)
-        if not notes:
-            continue
-        cached = cache / f"{path.stem}-{seed}.npy"
-        if not cached.is_file():
-            _keep(cached, as_clip(_sung(notes, singers, np.random.default_rng([seed, number]))))
-        samples: NDArray[np.int16] = np.load(cached, mmap_mode="r")
-        lines[path] = Clip(samples, 1.0 / _UNITS, loud_seconds(samples), is_voice=True)
-    return lines
-
-
-def _melody(path: Path) -> list[NoteEvent]:
-    """The melody of a banked take: its notes alone are read."""
-    with np.load(path) as file:
-        rows = file["notes"]
-    mine = rows[rows[:, 0] == BANK_STEMS.index("vocals")].tolist()
-    return [NoteEvent(onset, duration, int(pitch), int(velocity)) for _, onset, duration, pitch, velocity in mine]
-
-
-def _sung(notes: Sequence[NoteEvent], voices: Sequence[Voice], rng: np.random.Generator) -> Floats:
-    """A melody in a singer's octave, as it goes into a mix."""
-    octaves = round((float(rng.uniform(*_MIDDLE)) - float(np.median([note.pitch for note in notes]))) / 12)
-    line = one_at_a_time([replace(note, pitch=note.pitch + 12 * octaves) for note in notes])
-    voice = sing(drawn_singer(voices, rng), line, rng, duration_s=SCENE_S)
-    return drawn_treatment(rng, level_db=0.0).of(np.stack([voice, voice]))

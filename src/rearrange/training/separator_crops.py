@@ -1,30 +1,34 @@
-"""Crops that the separator learns from: four stems drawn from takes, recordings and sung lines, mixed anew.
+"""Crops that the separator learns from: four stems drawn from takes and recordings, mixed anew.
 
 About half are stems of one take as they were played; the others come together by chance, since there are few takes
 and many combinations. Where a real voice sings, it is the stem `vocals`, and an instrument that had the melody
 goes to `other`. Stems are made louder or softer, equalised, moved between the channels, turned upside down, now
-and then played faster or slower; a mix may be mono, lack its treble, or carry noise.
+and then played faster or slower; a mix may be mono, lack its treble, stand in a room or carry noise: these are no
+stem's.
 
 Conventions: sound float32 (2, n) at SAMPLE_RATE. A crop is what the loss needs, summed over the bins of each
 cell of `models.separator`: of a mask m, the error |m X - S|² is m² |X|² - 2 m Re(X* S) + |S|².
 
-Limits: stems are mixed without the effects of a bus; noise is white.
+Limits: stems are mixed without the effects of a bus; noise is white; rooms do not hear the equalisers.
 """
 
 import struct
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rearrange.mixtable import Reverb
 from rearrange.models.separator import HOP, SAMPLE_RATE, STEMS, WINDOW, cells_of, product, views_of
 from rearrange.models.stft import root_hann
+from rearrange.synth.space import reverb_response
 from rearrange.training.audio import STEMS as BANK_STEMS
 
-__all__ = ["SUNG", "Clip", "Crop", "Shelf", "banked_clips", "drawn_crop", "drawn_stems", "stacked"]
+__all__ = ["Clip", "Crop", "Shelf", "banked_clips", "drawn_crop", "drawn_stems", "stacked"]
 
 Floats = NDArray[np.float32]
 
@@ -41,10 +45,10 @@ _PAN_SHARE, _PAN = 0.5, 0.35
 _MONO_SHARE = 0.2
 _NARROW_SHARE, _NARROW_HZ = 0.12, (3000.0, 12000.0)
 _NOISE_SHARE, _NOISE_DB = 0.15, (-50.0, -20.0)
+_ROOM_SHARE, _ROOM_DB = 0.25, (-20.0, -4.0)  # energy of a room's sound against the mix's
+_ROOMS, _DECAYS_S = ("room", "plate", "hall"), (0.3, 0.6, 1.0, 1.6)
 _LEVEL = 0.25  # deviation of a crop's level from that of its song, in natural logarithms
 _KNOTS = 7  # of a random equaliser, over the logarithm of frequency
-_SUNG_SHARE = 0.5  # of takes with a sung melody, those in which it takes the place of the instrument's
-SUNG = "sung"
 _SILENCE = 1e-4  # root mean square
 
 
@@ -74,8 +78,7 @@ class Shelf:
 
     Parameters
     ----------
-    takes, songs : stem to clip, each of what belongs together: made by us, and recorded. The melody of a take
-        may be there a second time, SUNG
+    takes, songs : stem to clip, each of what belongs together: made by us, and recorded
     """
 
     takes: tuple[Mapping[str, Clip], ...] = ()
@@ -89,7 +92,7 @@ class Shelf:
             raise ValueError("there are no takes to train on")
         object.__setattr__(self, "singles", _by_stem(self.takes))
         object.__setattr__(self, "recorded", _by_stem(self.songs))
-        sung = tuple(take[SUNG] for take in self.takes if SUNG in take)
+        sung = tuple(take["vocals"] for take in self.takes if "vocals" in take and take["vocals"].is_voice)
         object.__setattr__(self, "voices", tuple(pool for pool in (self.recorded["vocals"], sung) if pool))
 
 
@@ -125,7 +128,7 @@ def banked_clips(path: Path) -> dict[str, Clip]:
     """The clips of a banked take, by stem; which stems sound is known by their notes."""
     samples = _mapped(path, "stems")
     with np.load(path) as file:
-        scale, notes = float(file["scale"]), file["notes"]
+        scale, notes, is_sung = float(file["scale"]), file["notes"], bool(file["is_sung"])
     n_seconds = samples.shape[2] // SAMPLE_RATE
     clips = {}
     for i, stem in enumerate(BANK_STEMS):
@@ -134,7 +137,7 @@ def banked_clips(path: Path) -> dict[str, Clip]:
         for _, onset_s, duration_s, _, _ in notes[mine].tolist():
             loud[int(onset_s) : int(onset_s + duration_s) + 1] = True
         if loud.any():
-            clips[stem] = Clip(samples[i], scale, loud)
+            clips[stem] = Clip(samples[i], scale, loud, is_voice=is_sung and stem == "vocals")
     return clips
 
 
@@ -177,16 +180,15 @@ def drawn_stems(shelf: Shelf, rng: np.random.Generator, n_samples: int) -> tuple
         clip = group[str(rng.choice(sorted(group)))]
         start_s = _loud_start(clip, rng, n_samples)
     voice, voice_s = None, start_s
-    if SUNG in group and rng.random() < _SUNG_SHARE:
-        voice = group[SUNG]
-    elif not from_song and rng.random() < _VOICE_SHARE:
+    sings = "vocals" in group and group["vocals"].is_voice
+    if not sings and rng.random() < _VOICE_SHARE:
         voice = _drawn_voice(shelf, rng)
         voice_s = _loud_start(voice, rng, n_samples) if voice is not None else 0.0
     for i, stem in enumerate(STEMS):
         into = i
         if stem == "vocals" and voice is not None:
             speed = float(np.exp(rng.uniform(-_VOICE_SPEED, _VOICE_SPEED)))
-            if rng.random() >= _VOICE_SPEED_SHARE or voice is group.get(SUNG):
+            if rng.random() >= _VOICE_SPEED_SHARE:
                 speed = 1.0
             stems[i] += _placed(_played(voice, voice_s, n_samples, speed), rng)
             gains[i] = _equaliser(rng)
@@ -281,6 +283,21 @@ def _high_pass(cutoff_hz: float) -> Floats:
     return np.asarray(ratio / (1 + ratio), dtype=np.float32)
 
 
+def _room(mix: Floats, rng: np.random.Generator) -> Floats:
+    """What some room adds to a mix, (2, n)."""
+    from scipy.signal import oaconvolve
+
+    kind, decay_s = str(rng.choice(_ROOMS)), float(rng.choice(_DECAYS_S))
+    gain = np.float32(10 ** (rng.uniform(*_ROOM_DB) / 20))
+    added = oaconvolve(mix, _response(kind, decay_s), axes=1)[:, : mix.shape[1]]
+    return np.ascontiguousarray(gain * added, dtype=np.float32)
+
+
+@cache
+def _response(kind: str, decay_s: float) -> Floats:
+    return reverb_response(Reverb(kind=kind, decay_s=decay_s), SAMPLE_RATE)
+
+
 def _measured(stems: Floats, gains: Floats, rng: np.random.Generator, n_frames: int) -> Crop | None:
     """Mix stems and measure what a mask would do; None where there is silence."""
     import torch
@@ -293,6 +310,9 @@ def _measured(stems: Floats, gains: Floats, rng: np.random.Generator, n_frames: 
     window = torch.from_numpy(root_hann(WINDOW) * np.float32(scale))
     each = torch.fft.rfft(frames * window)[..., : WINDOW // 2] * torch.from_numpy(gains)[:, None, None]
     mix = each.sum(0)
+    if rng.random() < _ROOM_SHARE:
+        room = torch.from_numpy(_room(stems.sum(axis=0), rng)).unfold(1, WINDOW, HOP)
+        mix = mix + torch.fft.rfft(room * window)[..., : WINDOW // 2]
     if rng.random() < _NOISE_SHARE:
         noise_db = rng.uniform(*_NOISE_DB)
         deviation = np.sqrt(WINDOW / 4) * 10 ** (noise_db / 20)  # of either part of white noise's spectrum
