@@ -22,6 +22,7 @@ from rearrange.models.drums import (
     load,
     pick_hits,
     save,
+    undoubted,
 )
 from rearrange.models.stored import shipped
 from rearrange.score import NoteEvent
@@ -97,6 +98,17 @@ def test_strokes_without_company_are_other_sounds() -> None:
     hits = sorted([*beat, soft, *unsure, *few], key=lambda hit: hit.onset_s)
     assert set(in_company(hits, 0.7)) == {*beat, soft}
     assert in_company((), 0.7) == ()
+
+
+def test_a_stroke_heard_otherwise_stays_unless_it_is_doubted_or_there_already() -> None:
+    activations = np.zeros((2, len(CLASSES), 300), dtype=np.float32)
+    activations[0, 1, [50, 150]] = 0.4
+    known = [
+        NoteEvent(at, 0.1, pitch, 90) for at, pitch in ((0.51, 38), (1.5, 38), (2.0, 38), (1.5, 36), (0.5, 64))
+    ]
+    there = [NoteEvent(1.48, 0.1, 40, 90)]
+    assert undoubted(known, there, activations, Picking(doubt=0.3)) == (known[0],)
+    assert undoubted(known, (), activations, Picking(doubt=0.5)) == ()
 
 
 def test_chunks_join_without_a_seam(monkeypatch: pytest.MonkeyPatch) -> None:

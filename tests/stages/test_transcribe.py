@@ -280,14 +280,15 @@ def test_librosa_and_numba_are_not_on_the_path() -> None:
 @pytest.mark.shared
 @pytest.mark.slow
 def test_recorded_drums() -> None:
-    """Kick, snare and hat of a recorded kit, by F1 at 50 ms."""
+    """Kick, snare and hat of a recorded kit in its band, by F1 at 50 ms."""
     default = Path(__file__).resolve().parents[2].parent / "shared"
     folder = Path(os.environ.get("REARRANGE_SHARED", default)) / "data" / "audio" / "mdb" / "Zeppelin"
     if not folder.is_dir():
         pytest.skip("the shared recordings are not here")
-    hits = notes_of(transcribe({"drums": read_audio(folder / "drums.flac")}), "drums")
+    stems = {name: read_audio(folder / f"{name}.flac") for name in ("drums", "bass", "other")}
+    hits = notes_of(transcribe(stems), "drums")
     lines = [line.split() for line in (folder / "drums_class.txt").read_text().splitlines() if line.strip()]
     for label, pitches in (("KD", {36}), ("SD", {38}), ("HH", {42, 46})):
         played = [(float(at), 0) for at, name in lines if name == label]
         heard = tuple(NoteEvent(hit.onset_s, 0.1, 0, 80) for hit in hits if hit.pitch in pitches)
-        assert f1(heard, played) >= 0.7, label
+        assert f1(heard, played) >= 0.85, label

@@ -7,7 +7,7 @@ in from other stems. `analysis/kit.py` names them.
 Conventions: mono at SAMPLE_RATE, full scale ±1; times in seconds; General MIDI percussion pitches.
 
 Limits: strokes softer than a fifth of a drum's usual stroke are missed; a hat under a snare is a guess; most
-toms are taken for snares or kicks. `models/drums` is a network, and not yet better on recordings.
+toms are taken for snares or kicks. `models/drums` is a network, to which these strokes are a second opinion.
 
 Source: ours; every threshold says where it comes from.
 """

@@ -44,11 +44,14 @@ __all__ = [
     "Picking",
     "build",
     "class_of_pitch",
+    "group_of_pitch",
     "heard_in_both",
     "in_company",
+    "likelihood",
     "load",
     "pick_hits",
     "save",
+    "undoubted",
 ]
 
 Floats = NDArray[np.float32]
@@ -61,6 +64,7 @@ _SILENCE = 1e-4  # -80 dBFS
 HIT_DURATION_S = 0.1  # nominal: a drum's note has no end of its own
 _EDGE_FRAMES = 96  # more than the network's reach: chunks overlap by it, and join without a seam
 _CHUNK_FRAMES = 6000  # a minute
+_NEAR_FRAMES = 3  # within which a stroke heard otherwise is the same one
 
 # General MIDI percussion, the pitch that each class is written as first.
 CLASSES: Mapping[str, tuple[int, ...]] = {
@@ -92,6 +96,12 @@ def class_of_pitch(pitch: int) -> int | None:
     return next((i for i, pitches in enumerate(CLASSES.values()) if pitch in pitches), None)
 
 
+def group_of_pitch(pitch: int) -> str | None:
+    """The group of GROUPS that a General MIDI percussion pitch belongs to."""
+    index = class_of_pitch(pitch)
+    return None if index is None else next(g for g, names in GROUPS.items() if list(CLASSES)[index] in names)
+
+
 @dataclass(frozen=True)
 class Picking:
     """How activations become strokes.
@@ -102,11 +112,13 @@ class Picking:
     min_interval_s : two strokes of one group are no closer
     company : drums play where the COMPANY_HITS likeliest strokes within COMPANY_REACH_S of each other are, on
         average, as likely as this; strokes elsewhere are other sounds that begin like one
+    doubt : a stroke that templates heard as well is none where its group is less likely than this
     """
 
     thresholds: tuple[float, ...] = (0.5,) * len(GROUPS)
     min_interval_s: float = 0.04
     company: float = 0.74
+    doubt: float = 0.3
 
     def __post_init__(self) -> None:
         if len(self.thresholds) != len(GROUPS):
@@ -181,7 +193,12 @@ class DrumsNetwork:
         return np.clip(out, 0.0, 1.0)
 
     def hits(
-        self, stem: Floats, mix: Floats | None = None, *, progress: Progress = silent
+        self,
+        stem: Floats,
+        mix: Floats | None = None,
+        *,
+        known: Sequence[NoteEvent] = (),
+        progress: Progress = silent,
     ) -> tuple[NoteEvent, ...]:
         """The strokes in a drum stem, by onset, then pitch; none in silence.
 
@@ -189,15 +206,42 @@ class DrumsNetwork:
         ----------
         stem : (n_samples,) mono at SAMPLE_RATE
         mix : the same of all that sounds, as long as the stem; None: there is nothing but the stem
+        known : strokes heard otherwise (`analysis.drums`); they stay where the network does not doubt them
         """
         picking = self.config.picking
         if not np.any(np.abs(stem) > _SILENCE):
             return ()
-        if mix is None:
-            return in_company(pick_hits(self.activations(stem, progress=progress), picking), picking.company)
-        alone = self.activations(stem, progress=span(progress, 0.0, 0.5))
-        whole = self.activations(mix, progress=span(progress, 0.5, 1.0))
-        return in_company(pick_hits(heard_in_both(alone, whole), picking), picking.company)
+        heard = self.activations(stem, progress=span(progress, 0.0, 1.0 if mix is None else 0.5))
+        if mix is not None:
+            heard = heard_in_both(heard, self.activations(mix, progress=span(progress, 0.5, 1.0)))
+        hits = in_company(pick_hits(heard, picking), picking.company)
+        more = undoubted(known, hits, heard, picking)
+        return tuple(sorted((*hits, *more), key=lambda hit: (hit.onset_s, hit.pitch)))
+
+
+def undoubted(
+    known: Sequence[NoteEvent], hits: Sequence[NoteEvent], activations: Floats, picking: Picking
+) -> tuple[NoteEvent, ...]:
+    """Of strokes that somebody else heard, those whose group is likely enough and is not among `hits` already."""
+    found = []
+    taken = {name: np.array([h.onset_s for h in hits if group_of_pitch(h.pitch) == name]) for name in GROUPS}
+    likely = {name: likelihood(activations, name) for name in GROUPS}
+    for stroke in known:
+        group = group_of_pitch(stroke.pitch)
+        if group is None:
+            continue
+        frame = round(stroke.onset_s * FRAME_RATE_HZ)
+        around = likely[group][max(frame - _NEAR_FRAMES, 0) : frame + _NEAR_FRAMES + 1]
+        beside = np.abs(taken[group] - stroke.onset_s)
+        if around.size and around.max() >= picking.doubt and not np.any(beside <= picking.min_interval_s):
+            found.append(stroke)
+    return tuple(found)
+
+
+def likelihood(activations: Floats, group: str) -> Floats:
+    """How likely any drum of a group is struck, (n_frames,), from activations (2, n_classes, n_frames)."""
+    which = [list(CLASSES).index(name) for name in GROUPS[group]]
+    return np.asarray(1.0 - np.prod(1.0 - activations[0, which], axis=0), dtype=np.float32)
 
 
 def heard_in_both(stem: Floats, mix: Floats) -> Floats:
@@ -226,9 +270,9 @@ def pick_hits(activations: Floats, picking: Picking) -> tuple[NoteEvent, ...]:
     order = list(CLASSES)
     pitches = [each[0] for each in CLASSES.values()]
     hits: list[NoteEvent] = []
-    for members, threshold in zip(GROUPS.values(), picking.thresholds, strict=True):
-        which = [order.index(name) for name in members]
-        likely = 1.0 - np.prod(1.0 - activations[0, which], axis=0)
+    for group, threshold in zip(GROUPS, picking.thresholds, strict=True):
+        which = [order.index(name) for name in GROUPS[group]]
+        likely = likelihood(activations, group)
         for frame in _peaks(likely, threshold, round(picking.min_interval_s * FRAME_RATE_HZ)):
             around = likely[max(frame - 1, 0) : frame + 2]
             bend = around[0] - 2 * around[1] + around[2] if len(around) == 3 else 0.0

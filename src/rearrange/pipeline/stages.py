@@ -61,7 +61,7 @@ def _transcribe(song: Song, settings: transcribe.TranscribeSettings, progress: P
 def _transcriber_files(_song: Song, _settings: transcribe.TranscribeSettings) -> Mapping[str, Path]:
     from rearrange.models.basic_pitch import weights_path
 
-    return {"model basic-pitch": weights_path(), **shipped_files("notes")}
+    return {"model basic-pitch": weights_path(), **shipped_files("notes", "drums")}
 
 
 def _analyse(song: Song, settings: analyse.AnalyseSettings, progress: Progress) -> Mapping[str, object]:

@@ -1,9 +1,9 @@
 """Transcribe: the notes in each stem.
 
 Basic Pitch hears the stems and their sum, and a network of our own reads what it heard in all of them together:
-which are notes, and whether the melody, the bass or another instrument plays them. `drums` go to a transcriber of
-their own. A part may be empty: an instrumental has no vocals, a ballad no drums. A line whose stem cannot be heard
-beside the others is counted to the chords.
+which are notes, and whether the melody, the bass or another instrument plays them. `drums` go to a network of
+their own, and to templates that follow the recording's kit. A part may be empty: an instrumental has no vocals, a
+ballad no drums. A line whose stem cannot be heard beside the others is counted to the chords.
 
 Stems are asked for once and one at a time, as mono, because an hour of them does not fit in memory.
 """
@@ -21,6 +21,7 @@ from rearrange.analysis.notes import INAUDIBLE_DBFS, LevelCurve, audible, level_
 from rearrange.audio import Audio, resample
 from rearrange.errors import UsageError
 from rearrange.models import basic_pitch, notes
+from rearrange.models import drums as drum_network
 from rearrange.models.note_features import Features, as_heard, note_levels, of_one_length, source_features
 from rearrange.models.stored import shipped
 from rearrange.progress import Progress, silent, span
@@ -28,7 +29,7 @@ from rearrange.score import NoteEvent, Part, Performance, Role
 
 __all__ = ["VERSION", "TranscribeSettings", "transcribe"]
 
-VERSION = 4
+VERSION = 5
 
 # The network has learnt from instruments, and hears little in singing. Where its melody lasts less than this share
 # of what Basic Pitch alone hears in the vocals stem, and that is as loud as a lead, the latter is the melody.
@@ -120,7 +121,9 @@ def transcribe(
         duration_s = max(duration_s, len(samples) / drums.SAMPLE_RATE)
         levels["drums"] = level_curve(samples, drums.SAMPLE_RATE)
         mix = _added(mix, samples)
-        hits = drums.drum_hits(samples)
+        whole = mix if pitched else None
+        struck = drums.drum_hits(samples)
+        hits = drum_network.load(shipped("drums")).hits(_padded(samples, len(mix)), whole, known=struck)
         if pitched:
             others = sum_of_levels([levels[name] for name in pitched], smooth_s=0.0)
             hits = drums.without_leakage(hits, levels["drums"], others)
