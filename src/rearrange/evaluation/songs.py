@@ -24,7 +24,7 @@ from rearrange.midi import read_midi
 from rearrange.score import Chord, Key, Metre, Performance, Score, Timeline
 from rearrange.stages.analyse import analyse
 
-__all__ = ["SongRef", "SymbolicSong", "load_song", "oracle_songs", "score_of"]
+__all__ = ["SETS", "SongRef", "SymbolicSong", "load_song", "oracle_songs", "score_of"]
 
 Floats = NDArray[np.float64]
 

@@ -52,9 +52,8 @@ from rearrange.declared import read_table
 from rearrange.errors import ConfigError, RearrangeError
 from rearrange.evaluation.bands import STEMS, Band, BandSpec, render_band
 from rearrange.evaluation.conditions import read_conditions
-from rearrange.evaluation.corpora import SETS, SongRef
 from rearrange.evaluation.metrics.beats import beat_scores, downbeat_f1, tempo_acc1
-from rearrange.evaluation.songs import load_song
+from rearrange.evaluation.songs import SETS, SongRef, load_song
 from rearrange.genre import genre_names
 from rearrange.models.beats import BeatsNetwork
 from rearrange.models.beats import load as load_network
