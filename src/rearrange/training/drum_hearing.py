@@ -25,13 +25,12 @@ from numpy.typing import NDArray
 from rearrange.analysis.drums import drum_hits
 from rearrange.audio import Audio
 from rearrange.errors import UsageError
-from rearrange.evaluation.metrics.transcription import drum_scores
+from rearrange.evaluation.metrics.transcription import drum_onsets, drum_scores
 from rearrange.models.drums import (
     GROUPS,
     SAMPLE_RATE,
     DrumsNetwork,
     Picking,
-    group_of_pitch,
     heard_in_both,
     in_company,
     load,
@@ -58,12 +57,12 @@ class Heard:
     ----------
     activations : of the network, from stem and mix, (2, n_classes, n_frames)
     known : strokes of the templates
-    truth : group of GROUPS to the onsets that were played, in seconds
+    truth : class of drum to the onsets that were played, in seconds
     """
 
     activations: NDArray[np.float32]
     known: tuple[NoteEvent, ...]
-    truth: Mapping[str, Sequence[float]]
+    truth: Mapping[str, Sequence[float] | NDArray[np.float64]]
 
 
 def heard_take(network: DrumsNetwork, take: BankedTake) -> Heard:
@@ -76,18 +75,18 @@ def heard_take(network: DrumsNetwork, take: BankedTake) -> Heard:
     mix = Audio(take.mix, SAMPLE_RATE)
     stem, whole = separate(mix)["drums"].mono().samples[0], mix.mono().samples[0]
     activations = heard_in_both(network.activations(stem), network.activations(whole))
-    return Heard(activations, drum_hits(stem), _onsets(take.hits))
+    return Heard(activations, drum_hits(stem), drum_onsets(take.hits))
 
 
 def scores_at(takes: Sequence[Heard], picking: Picking) -> dict[str, float]:
     """Mean F1 of each group that some take has."""
     found: dict[str, list[float]] = {}
     for take in takes:
-        played = {group: times for group, times in take.truth.items() if times}
+        played = {group: times for group, times in take.truth.items() if group in GROUPS and len(times)}
         if not played:
             continue
         hits = in_company(pick_hits(take.activations, picking), picking.company)
-        heard = _onsets((*hits, *undoubted(take.known, hits, take.activations, picking)))
+        heard = drum_onsets((*hits, *undoubted(take.known, hits, take.activations, picking)))
         for group, score in drum_scores(played, {group: heard[group] for group in played}).items():
             found.setdefault(group, []).append(score)
     return {group: float(np.mean(found[group])) for group in GROUPS if group in found}
@@ -104,14 +103,6 @@ def strictest(takes: Sequence[Heard], picking: Picking) -> Picking:
         good = [t for t, score in zip(_THRESHOLDS, scores, strict=False) if score >= max(scores) - _AS_GOOD]
         chosen.append(max(good, default=old))
     return replace(picking, thresholds=tuple(chosen))
-
-
-def _onsets(hits: Sequence[NoteEvent]) -> dict[str, list[float]]:
-    onsets: dict[str, list[float]] = {group: [] for group in GROUPS}
-    for hit in hits:
-        if (group := group_of_pitch(hit.pitch)) is not None:
-            onsets[group].append(hit.onset_s)
-    return {group: sorted(times) for group, times in onsets.items()}
 
 
 def _banked(folder: Path, share: str, count: int) -> Iterator[BankedTake]:
