@@ -54,12 +54,13 @@ def drawn(songs: Sequence[Drawn], name: Callable[[Drawn], str], rng: np.random.G
 
 @dataclass(frozen=True)
 class Clip:
-    """A clip of Groove MIDI and what its table says of it."""
+    """A clip of Groove MIDI and what its table says of it; `style` is its drummer's word."""
 
     song: SongRef
     tempo_bpm: float
     beats_per_bar: int
     felt_quarters: float
+    style: str = ""
 
     @property
     def name(self) -> str:
@@ -77,7 +78,8 @@ def clips_of(root: Path, *, validation: bool) -> tuple[tuple[Clip, ...], tuple[C
         if row is None or row["time_signature"] not in _FELT_QUARTERS:
             continue
         if (row.get("split") == "validation") is validation:
-            clip = Clip(song, float(row["bpm"]), *_FELT_QUARTERS[row["time_signature"]])
+            felt = _FELT_QUARTERS[row["time_signature"]]
+            clip = Clip(song, float(row["bpm"]), *felt, style=row.get("style") or "")
             if row["beat_type"] == "fill":
                 fills.append(clip)
             elif float(row["duration"]) >= _SHORTEST_CLIP_S:

@@ -3,10 +3,11 @@
 Conventions: as `evaluation.songs` has them; tempo is drawn, for nobody has written any that counts. A lead sheet
 is its melody, called MELODY, and its chords as somebody comps them.
 
-Limits: one metre, of METRES; repeats are played once; every note is as loud as the next but for the
-accent of its beat, until a scene is made of it; what leads in is left out.
+Limits: one metre, of METRES unless others are asked for; repeats are played once; every note is as loud as the
+next but for the accent of its beat, until a scene is made of it; what leads in is left out.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -34,8 +35,8 @@ _COMPING = (
 _PROGRAMS = {"openscore_quartets": (40, 40, 41, 42), "openscore_lieder": (52, 0), "openewld": (52,)}
 
 
-def written_song(song: SongRef, rng: np.random.Generator) -> SymbolicSong | None:
-    """A score's parts, in its order, where it stays in one metre of METRES: one such stretch, if there are more.
+def written_song(song: SongRef, rng: np.random.Generator, metres: Sequence[str] = METRES) -> SymbolicSong | None:
+    """A score's parts, in its order, where it stays in one of the metres: one such stretch, if there are more.
 
     None where it cannot be read or has no such stretch, or hardly a note.
     """
@@ -43,7 +44,7 @@ def written_song(song: SongRef, rng: np.random.Generator) -> SymbolicSong | None
         written = read_written(song.path)
     except UsageError:
         return None
-    stretches = _stretches(written.timeline)
+    stretches = _stretches(written.timeline, metres)
     if not stretches:
         return None
     first, last, metre = stretches[int(rng.integers(len(stretches)))]
@@ -67,13 +68,13 @@ def written_song(song: SongRef, rng: np.random.Generator) -> SymbolicSong | None
     return SymbolicSong(song.id, song.corpus, Performance(tuple(parts), end_s), timeline, chords or None, key=None)
 
 
-def _stretches(timeline: Timeline) -> list[tuple[float, float, Metre]]:
-    """Where a metre of METRES lasts long enough, from beat to beat."""
+def _stretches(timeline: Timeline, metres: Sequence[str]) -> list[tuple[float, float, Metre]]:
+    """Where one of the metres lasts long enough, from beat to beat."""
     ends = [*(beat for beat, _ in timeline.metres[1:]), timeline.end_beat]
     return [
         (start, end, metre)
         for (start, metre), end in zip(timeline.metres, ends, strict=True)
-        if str(metre) in METRES and end - start >= _SHORTEST_BEATS
+        if str(metre) in metres and end - start >= _SHORTEST_BEATS
     ]
 
 
@@ -84,9 +85,9 @@ def _played(note: Note, timeline: Timeline) -> NoteEvent:
     return NoteEvent(onset_s, max(end_s - onset_s, 0.05), note.pitch, _VELOCITY + accent)
 
 
-def lead_sheet(song: SongRef, rng: np.random.Generator) -> SymbolicSong | None:
+def lead_sheet(song: SongRef, rng: np.random.Generator, metres: Sequence[str] = METRES) -> SymbolicSong | None:
     """Melody and comped chords of a lead sheet; None where it has no chords, or as `written_song`."""
-    known = written_song(song, rng)
+    known = written_song(song, rng, metres)
     if known is None or known.chords is None:
         return None
     comped = _comped(known.chords, known.timeline, _COMPING[int(rng.integers(len(_COMPING)))])

@@ -1,0 +1,95 @@
+"""What the arranger learns from: a song's chart and what a band plays to it.
+
+Conventions: beats are those of `timeline`; tracks hold neither melody nor what a rule plays, at most one of each
+role, and nothing that hands cannot play: a bass has one note at a time, others have at most MOST_VOICES within two
+spans of a hand, a drummer has two hands and two feet.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from rearrange.arranger.charts import Chart
+from rearrange.score import Chord, Key, Note, Role, Timeline, Track, sorted_notes
+
+__all__ = ["HAND_SPAN", "MOST_VOICES", "Example", "playable"]
+
+MOST_VOICES = 5
+HAND_SPAN = 14  # semitones, a ninth
+_TOGETHER_BEAT = 1 / 24
+_SHORTEST_BEAT = 1 / 24
+_FEET = frozenset((35, 36, 44))
+_HANDS = 2
+
+
+@dataclass(frozen=True)
+class Example:
+    """One arrangement of a song.
+
+    Parameters
+    ----------
+    kind : which of `arrangements.KINDS`
+    genre, style : empty where nobody knows
+    song : corpus and id of the song whose chart it is; a drummer's clip may come from another
+    chords : those really played, as the chart has them where it is not damaged
+    """
+
+    kind: str
+    genre: str
+    style: str
+    song: str
+    chart: Chart
+    key: Key
+    chords: tuple[Chord, ...]
+    tracks: tuple[Track, ...]
+    timeline: Timeline
+
+
+def playable(track: Track) -> Track:
+    """A part as hands can play it: what is too much is left out, inner voices and soft strokes first."""
+    out: list[Note] = []
+    for group in _groups(track.notes):
+        if track.is_drum:
+            out += _by_limbs(group)
+        elif track.role is Role.BASS:
+            out.append(group[0])
+        else:
+            out += _by_hands(group)
+    notes = _one_at_a_time(out) if track.role is Role.BASS else out
+    return replace(track, notes=sorted_notes(notes))
+
+
+def _groups(notes: Sequence[Note]) -> Iterable[list[Note]]:
+    """Notes that begin together, each pitch once, from below."""
+    group: list[Note] = []
+    for note in (*sorted_notes(notes), None):
+        if group and (note is None or note.onset_beat - group[0].onset_beat >= _TOGETHER_BEAT):
+            loudest = {each.pitch: each for each in sorted(group, key=lambda each: each.velocity)}
+            yield [loudest[pitch] for pitch in sorted(loudest)]
+            group = []
+        if note is not None:
+            group.append(note)
+
+
+def _by_limbs(group: Sequence[Note]) -> list[Note]:
+    feet = [hit for hit in group if hit.pitch in _FEET]
+    hands = sorted((hit for hit in group if hit.pitch not in _FEET), key=lambda hit: -hit.velocity)
+    return [*feet[:2], *hands[:_HANDS]]
+
+
+def _by_hands(group: Sequence[Note]) -> list[Note]:
+    low, high = group[0].pitch, group[-1].pitch
+    kept = [note for note in group if note.pitch <= low + HAND_SPAN or note.pitch >= high - HAND_SPAN]
+    while len(kept) > MOST_VOICES:
+        inner = range(1, len(kept) - 1)
+        heard = [note.pitch % 12 for note in kept]
+        doubled = [i for i in inner if heard.count(heard[i]) > 1]
+        kept.pop(doubled[0] if doubled else len(kept) // 2)
+    return kept
+
+
+def _one_at_a_time(notes: Sequence[Note]) -> list[Note]:
+    ends = [*(note.onset_beat for note in notes[1:]), float("inf")]
+    return [
+        replace(note, duration_beat=max(min(note.duration_beat, end - note.onset_beat), _SHORTEST_BEAT))
+        for note, end in zip(notes, ends, strict=True)
+    ]
