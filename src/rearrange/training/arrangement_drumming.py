@@ -9,6 +9,7 @@ Limits: a clip's own fills are told by their toms, or by the crash on the bar af
 annotated them.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -104,10 +105,10 @@ def with_drummer(example: Example, drummers: Drummers, swing: float, rng: np.ran
     swing : long:short ratio of the style's eighths, which a clip should be near to
     """
     drums = next((track for track in example.tracks if track.role is Role.DRUMS), None)
-    metre = example.chart.bars[0].metre
+    metre = Counter(bar.metre for bar in example.chart.bars).most_common(1)[0][0]
     tempo_bpm = example.timeline.mean_tempo_bpm
     clips = [clip for clip in drummers.by_genre.get(example.genre, ()) if _metre(clip) == metre]
-    if drums is None or not clips or any(bar.metre != metre for bar in example.chart.bars):
+    if drums is None or not clips:
         return None
 
     def misfit(clip: Clip) -> float:
@@ -126,8 +127,9 @@ def with_drummer(example: Example, drummers: Drummers, swing: float, rng: np.ran
 def _along(
     chart: Chart, clip: Clip, fills: Sequence[Clip], drums: Track, rng: np.random.Generator
 ) -> tuple[Note, ...]:
-    """The clip's bars along the chart, wherever the drums had entered; the ending stays as it was."""
-    bars = _bars_of(_hits(clip), chart.bars[0].metre.beats_per_bar)
+    """The clip's bars along the chart, wherever the drums had entered; ending and odd bars stay as they were."""
+    metre = _metre(clip)
+    bars = _bars_of(_hits(clip), metre.beats_per_bar)
     onsets = [bar.onset_beat for bar in chart.bars]
     owners = np.searchsorted(onsets, [note.onset_beat + _EARLY_BEAT for note in drums.notes], side="right") - 1
     plays = set(owners.tolist())
@@ -136,7 +138,7 @@ def _along(
     for bar in chart.bars:
         if bar.index not in plays:
             continue
-        if bar.variation == "ending":
+        if bar.variation == "ending" or bar.metre != metre:
             out += [note for note, owner in zip(drums.notes, owners, strict=True) if owner == bar.index]
             continue
         if bar.is_fill and fills:

@@ -9,9 +9,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from rearrange.arranger.charts import Chart
-from rearrange.score import Chord, Key, Note, Role, Timeline, Track, sorted_notes
+from rearrange.evaluation.damage import transpose
+from rearrange.score import Chord, Key, Note, Role, Score, Timeline, Track, sorted_notes
 
-__all__ = ["HAND_SPAN", "MOST_VOICES", "Example", "playable"]
+__all__ = ["HAND_SPAN", "MOST_VOICES", "Example", "playable", "transposed"]
 
 MOST_VOICES = 5
 HAND_SPAN = 14  # semitones, a ninth
@@ -42,6 +43,20 @@ class Example:
     chords: tuple[Chord, ...]
     tracks: tuple[Track, ...]
     timeline: Timeline
+
+
+def transposed(score: Score, semitones: int) -> Score:
+    """A score in another key: who arranges it finds every part in another register against its chords."""
+
+    def moved(chord: Chord) -> Chord:
+        return replace(chord, root=(chord.root + semitones) % 12, bass=(chord.bass + semitones) % 12)
+
+    return replace(
+        score,
+        key=replace(score.key, tonic=(score.key.tonic + semitones) % 12),
+        chords=tuple(moved(chord) for chord in score.chords),
+        tracks=transpose(score.tracks, semitones),
+    )
 
 
 def playable(track: Track) -> Track:

@@ -8,7 +8,7 @@ from rearrange.genre import Genre
 from rearrange.score import Score
 from rearrange.stages.arrange import ArrangeSettings, arrange
 from rearrange.training.arrangement_damage import heard_badly
-from rearrange.training.arrangement_examples import Example, playable
+from rearrange.training.arrangement_examples import Example, playable, transposed
 from rearrange.training.arrangement_tables import Heard
 
 __all__ = ["patterned", "swing_of"]
@@ -18,7 +18,14 @@ _OWN_TEMPO_SHARE = 0.25  # of the arrangements that keep the song's tempo
 
 
 def patterned(
-    song: str, score: Score, genre: Genre, *, kind: str, heard: Heard | None, rng: np.random.Generator
+    song: str,
+    score: Score,
+    genre: Genre,
+    *,
+    kind: str,
+    heard: Heard | None,
+    rng: np.random.Generator,
+    semitones: int = 0,
 ) -> Example | None:
     """A song arranged in a genre by its patterns; None where there is too little of it.
 
@@ -28,7 +35,9 @@ def patterned(
     ----------
     song : corpus and id
     heard : how badly the song is heard; None: as it is
+    semitones : by how many the song is moved before it is arranged, so that every part stays in its range
     """
+    score = transposed(score, semitones)
     basis = heard_badly(score, heard, rng) if heard is not None else score
     settings = ArrangeSettings(
         seed=int(rng.integers(1 << 31)),

@@ -16,10 +16,11 @@ import numpy as np
 
 from rearrange.analysis.roles import assign_roles, monophony
 from rearrange.arranger.charts import make_chart
+from rearrange.evaluation.damage import transpose
 from rearrange.evaluation.songs import SymbolicSong, score_of
 from rearrange.score import Chord, Note, NoteEvent, Role, Score, Timeline, Track, sorted_notes
 from rearrange.training.arrangement_damage import heard_badly
-from rearrange.training.arrangement_examples import Example, playable
+from rearrange.training.arrangement_examples import Example, playable, transposed
 from rearrange.training.arrangement_tables import Heard, Tables
 
 __all__ = ["known_score", "real_example", "roles_of"]
@@ -32,6 +33,7 @@ _BASS_SHARE = 0.5
 _LONG_BEAT = 1.5  # notes that last longer on average are a pad's
 _DENSE_PER_BEAT = 1.2  # lines that have more onsets are an arpeggio
 _MONOPHONIC = 0.8
+_MOST_DOUBLED = 0.7
 _VELOCITY_SPREAD = 5.0  # of written music
 _CHORD_GRID_BEAT = 0.5
 _KINDS = {"pop909": "piano", "freedoom": "band", "openscore_quartets": "quartet", "openscore_lieder": "piano"}
@@ -63,7 +65,13 @@ def known_score(song: SymbolicSong) -> Score:
 
 
 def real_example(
-    song: SymbolicSong, score: Score, tables: Tables, heard: Heard | None, rng: np.random.Generator
+    song: SymbolicSong,
+    score: Score,
+    tables: Tables,
+    heard: Heard | None,
+    rng: np.random.Generator,
+    *,
+    semitones: int = 0,
 ) -> Example | None:
     """A song as it is played; None where it has nobody but the tune.
 
@@ -71,8 +79,11 @@ def real_example(
     ----------
     score : as `known_score` or `score_of` has it
     heard : how badly the chart is heard; None: as well as can be
+    semitones : by how many all of it is moved
     """
-    tracks = [track for track in roles_of(song, score.timeline, rng) if track.role is not Role.MELODY]
+    played = transpose(roles_of(song, score.timeline, rng), semitones)
+    tracks = [track for track in played if track.role is not Role.MELODY]
+    score = transposed(score, semitones)
     if not any(len(track.notes) >= _FEWEST_NOTES for track in tracks):
         return None
     damaged = heard_badly(score, heard, rng) if heard is not None else score
@@ -162,12 +173,25 @@ def _band(song: SymbolicSong, timeline: Timeline) -> dict[Role, Track]:
         elif len(part.notes) >= _FEWEST_NOTES:
             track = _track(Role.CHORDS, part.notes, part.program, timeline)
             rest.append(replace(track, role=_manner(part.notes, track.notes)))
+    tune = found[Role.MELODY].notes if Role.MELODY in found else ()
     for track in sorted(rest, key=lambda track: -len(track.notes)):
+        if _doubled_share(track.notes, tune) > _MOST_DOUBLED:
+            continue  # an echo of the tune, which is not in the chart as notes
         found.setdefault(track.role, replace(track, name=track.role.value))
     if Role.DRUMS in told:
         drums = told[Role.DRUMS]
         found[Role.DRUMS] = _track(Role.DRUMS, drums.notes, drums.program, timeline)
     return found
+
+
+def _doubled_share(notes: Sequence[Note], tune: Sequence[Note]) -> float:
+    """Share of the notes that repeat one of the tune's, in any octave, less than a beat after it."""
+    onsets = np.array([note.onset_beat for note in tune])
+    echoed = 0
+    for note in notes:
+        first, last = np.searchsorted(onsets, (note.onset_beat - 1.0, note.onset_beat + 0.05))
+        echoed += any((note.pitch - each.pitch) % 12 == 0 for each in tune[first:last])
+    return echoed / max(len(notes), 1)
 
 
 def _manner(events: Sequence[NoteEvent], notes: Sequence[Note]) -> Role:
