@@ -79,6 +79,8 @@ def test_what_hands_cannot_play_is_left_out() -> None:
     bass = playable(Track("bass", Role.BASS, 32, False, (*wide, Note(0.5, 1.0, 38, 80)))).notes
     assert [note.pitch for note in bass] == [36, 38]
     assert bass[0].duration_beat == 0.5
+    deep = Track("bass", Role.BASS, 33, False, (Note(0.0, 1.0, 21, 80), Note(1.0, 1.0, 28, 80)))
+    assert [note.pitch for note in playable(deep).notes] == [33, 28]
     hits = tuple(Note(1.0, 0.2, pitch, 60 + pitch) for pitch in (36, 38, 42, 44, 49))
     assert [hit.pitch for hit in playable(Track("drums", Role.DRUMS, 0, True, hits)).notes] == [36, 42, 44, 49]
 

@@ -3,7 +3,7 @@
 Conventions: onsets keep the drummer's distance from the click, in beats. A clip alone has a chart without chords
 and without a tune, in C, whose energy is how hard it is played. With a song, every section begins at a bar of the
 clip that its label decides, so that sections return as themselves, and bars that the chart marks as fills take a
-fill.
+fill, into which the groove leads.
 
 Limits: a clip's own fills are told by their toms, or by the crash on the bar after a busier snare; nobody has
 annotated them.
@@ -141,12 +141,13 @@ def _along(
         if bar.variation == "ending" or bar.metre != metre:
             out += [note for note, owner in zip(drums.notes, owners, strict=True) if owner == bar.index]
             continue
+        first = _number(salt, bar.label) % len(bars)
+        played = bars[(first + bar.bar_in_section) % len(bars)]
         if bar.is_fill and fills:
             fill = fills[_number(salt, "fill", bar.label, bar.bar_in_section) % len(fills)]
-            played = _bars_of(_hits(fill), bar.metre.beats_per_bar)[-1]
-        else:
-            first = _number(salt, bar.label) % len(bars)
-            played = bars[(first + bar.bar_in_section) % len(bars)]
+            filled = _bars_of(_hits(fill), metre.beats_per_bar)[-1]
+            begins = min(hit.onset_beat for hit in filled) - _EARLY_BEAT
+            played = [*(hit for hit in played if hit.onset_beat < begins), *filled]  # the groove leads into it
         out += [replace(note, onset_beat=max(note.onset_beat + bar.onset_beat, 0.0)) for note in played]
     return sorted_notes(out)
 

@@ -18,6 +18,7 @@ MOST_VOICES = 5
 HAND_SPAN = 14  # semitones, a ninth
 _TOGETHER_BEAT = 1 / 24
 _SHORTEST_BEAT = 1 / 24
+_BASS_PROGRAMS, _LOWEST_STRING = range(32, 40), 28  # what is below it goes up an octave
 _FEET = frozenset((35, 36, 44))
 _HANDS = 2
 
@@ -66,7 +67,9 @@ def playable(track: Track) -> Track:
         if track.is_drum:
             out += _by_limbs(group)
         elif track.role is Role.BASS:
-            out.append(group[0])
+            low = group[0]
+            too_low = track.program in _BASS_PROGRAMS and low.pitch < _LOWEST_STRING
+            out.append(replace(low, pitch=low.pitch + 12) if too_low else low)
         else:
             out += _by_hands(group)
     notes = _one_at_a_time(out) if track.role is Role.BASS else out
