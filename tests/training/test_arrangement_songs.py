@@ -115,7 +115,7 @@ def test_a_drummer_plays_where_the_patterns_drums_played(tmp_path: Path) -> None
     assert with_drummer(replace(example, genre="y"), Drummers({"x": (clip,)}, ()), 1.0, rng) is None
 
 
-@pytest.mark.parametrize("metre", [Metre(), Metre(3, 4), Metre(6, 8), Metre(2, 4)])
+@pytest.mark.parametrize("metre", [Metre(), Metre(3, 4), Metre(6, 8), Metre(2, 4), Metre(7, 8), Metre(5, 4)])
 def test_styles_of_chance_can_be_played(metre: Metre) -> None:
     for seed in range(6):
         genre = random_genre(metre, np.random.default_rng(seed))

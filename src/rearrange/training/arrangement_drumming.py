@@ -107,7 +107,7 @@ def with_drummer(example: Example, drummers: Drummers, swing: float, rng: np.ran
     drums = next((track for track in example.tracks if track.role is Role.DRUMS), None)
     metre = Counter(bar.metre for bar in example.chart.bars).most_common(1)[0][0]
     tempo_bpm = example.timeline.mean_tempo_bpm
-    clips = [clip for clip in drummers.by_genre.get(example.genre, ()) if _metre(clip) == metre]
+    clips = [clip for clip in drummers.by_genre.get(example.genre, ()) if _metre(clip) == metre and _hits(clip)]
     if drums is None or not clips:
         return None
 
@@ -116,7 +116,7 @@ def with_drummer(example: Example, drummers: Drummers, swing: float, rng: np.ran
 
     near = sorted(clips, key=lambda clip: (misfit(clip), clip.name))[:_NEAREST]
     clip = near[int(rng.integers(len(near)))]
-    like = [fill for fill in drummers.fills if _metre(fill) == metre]
+    like = [fill for fill in drummers.fills if _metre(fill) == metre and _hits(fill)]
     like.sort(key=lambda fill: (fill.style != clip.style, misfit(fill), fill.name))
     hits = _along(example.chart, clip, like[:_NEAREST], drums, rng)
     track = playable(replace(drums, notes=hits))

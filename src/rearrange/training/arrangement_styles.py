@@ -33,6 +33,7 @@ from rearrange.score import Metre, Role
 
 __all__ = ["euclidean", "random_genre"]
 
+_WRITTEN_METRES = ("4/4", "3/4", "6/8", "2/4", "12/8")
 _CHANCE_SHARE = 0.35  # of roles whose rhythm is written by chance
 _SWAPPED_SHARE = 0.5  # of drums whose voices are exchanged
 _SWING_SHARE, _SWINGS = 0.5, (1.1, 2.2)
@@ -56,7 +57,7 @@ _ONSETS = {Role.CHORDS: 3.0, Role.PAD: 1.2, Role.COUNTER: 2.0, Role.BASS: 4.0, R
 
 
 def random_genre(metre: Metre, rng: np.random.Generator) -> Genre:
-    """A genre of one style in a metre. Its name says nothing.
+    """A genre of one style in a metre, or in 4/4 where the metre is odd. Its name says nothing.
 
     Returns
     -------
@@ -64,6 +65,8 @@ def random_genre(metre: Metre, rng: np.random.Generator) -> Genre:
     """
     genres = [load_genre(name) for name in genre_names()]
     body = genres[int(rng.integers(len(genres)))]
+    if str(metre) not in _WRITTEN_METRES:
+        metre = Metre()  # its patterns are fitted to the song's bars
     styles = _styles_in(str(metre))
     roles: dict[Role, RoleSpec] = {Role.MELODY: body.roles[Role.MELODY]}
     patterns: dict[Role, Mapping[str, Variation]] = {}
