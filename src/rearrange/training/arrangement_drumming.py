@@ -146,7 +146,7 @@ def _along(
         if bar.is_fill and fills:
             fill = fills[_number(salt, "fill", bar.label, bar.bar_in_section) % len(fills)]
             filled = _bars_of(_hits(fill), metre.beats_per_bar)[-1]
-            begins = min(hit.onset_beat for hit in filled) - _EARLY_BEAT
+            begins = min((hit.onset_beat for hit in filled), default=metre.beats_per_bar) - _EARLY_BEAT
             played = [*(hit for hit in played if hit.onset_beat < begins), *filled]  # the groove leads into it
         out += [replace(note, onset_beat=max(note.onset_beat + bar.onset_beat, 0.0)) for note in played]
     return sorted_notes(out)
