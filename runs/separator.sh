@@ -5,7 +5,11 @@
 # src/rearrange/training/fonts.toml that are found; fonts outside the system's folders: REARRANGE_SOUNDFONTS. Singing
 # takes eSpeak NG and pyworld.
 # cpu: 600 takes (about 12 minutes of two cores) and 9,000 steps of 0.6 s on one core that multiplies matrices in
-# bfloat16 (90 minutes; not timed elsewhere). The weights that are shipped came about in two parts; their card says how.
+# bfloat16 (90 minutes; not timed elsewhere).
+# The weights that are shipped came about in three parts; their card says how. The last of them is what makes a
+# model that is there better, more of it with every run (50 minutes where another core draws the crops):
+#   rearrange train separator --data FOLDER --seed 11 -- --start models/separator-small --steps 8000 \
+#       --rate 0.0015 --level-until 2400
 # cuda: more takes and steps.
 # A stopped run goes on where it was. The model is written to out/separator/model; look at the table before it is shipped.
 set -euo pipefail

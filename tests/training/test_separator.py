@@ -157,6 +157,16 @@ def test_a_stopped_run_ends_where_it_would_have_ended(tmp_path: Path) -> None:
         np.testing.assert_array_equal(value, resumed.module.state_dict()[name], err_msg=name)
 
 
+def test_a_run_may_start_from_a_model(tmp_path: Path) -> None:
+    shelf = Shelf(takes())
+    start = train(shelf, SMALL, RECIPE, folder=tmp_path / "first")
+    # A rate too small to move a weight: what comes out is what went in, scales and all.
+    still = replace(RECIPE, rate=1e-12, weight_decay=0.0, seed=RECIPE.seed + 1)
+    again = train(shelf, SMALL, still, folder=tmp_path / "second", start=start)
+    for name, value in start.module.state_dict().items():
+        np.testing.assert_allclose(value, again.module.state_dict()[name], atol=1e-6, err_msg=name)
+
+
 def test_training_learns_and_is_measured(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Stems that never share a frequency can be told apart after a few steps."""
     time_s = np.arange(3 * RATE) / RATE

@@ -34,6 +34,7 @@ from rearrange.models.separator import (
     SeparatorConfig,
     SeparatorNetwork,
     build,
+    load,
     save,
 )
 from rearrange.training.bank import SHARE_SEEDS, banked, whole_studio
@@ -85,13 +86,22 @@ def train(
     *,
     folder: Path,
     device: str = "cpu",
+    start: SeparatorNetwork | None = None,
 ) -> SeparatorNetwork:
-    """Train until the recipe's end, from where `folder`'s checkpoint stands; return the moving average."""
+    """Train until the recipe's end, from where `folder`'s checkpoint stands; return the moving average.
+
+    Parameters
+    ----------
+    start : a network whose weights the first step finds, in the place of random ones; of the same `config`
+    """
     import torch
 
     torch.manual_seed(recipe.seed)
     module = build(config)
-    _set_scales(module, shelf, recipe)
+    if start is None:
+        _set_scales(module, shelf, recipe)
+    else:
+        module.load_state_dict(start.module.state_dict())
     module = module.to(device)
     last = recipe.steps if recipe.stop is None else min(recipe.stop, recipe.steps)
     average = trained_average(
@@ -197,10 +207,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--held-out", type=int, default=24)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--voices", type=Path, default=Path("out/voices.npz"), help="what singers are made of")
+    parser.add_argument("--start", type=Path, help="a model that is to become better, such as the shipped one")
+    parser.add_argument("--rate", type=float, default=recipe.rate)
+    parser.add_argument("--level-until", type=int, default=recipe.level_until, help="step from which it falls")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--jobs", type=int, default=1)
     options = parser.parse_args(arguments)
-    recipe = Recipe(steps=options.steps, seed=options.seed)
+    start = None if options.start is None else load(options.start)
+    recipe = Recipe(steps=options.steps, seed=options.seed, rate=options.rate, level_until=options.level_until)
     counts = {"train": options.takes, "tuning": options.held_out, "unseen": options.held_out}
     paths = {
         share: list(
@@ -218,7 +232,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     songs = recorded_songs(options.data / "audio", options.bank / "recorded")
     shelf = Shelf(tuple(take for path in paths["train"] if (take := banked_clips(path))), songs)
     print(f"and {len(songs)} songs", flush=True)
-    network = train(shelf, SeparatorConfig(), recipe, folder=options.out, device=options.device)
+    config = SeparatorConfig() if start is None else start.config
+    network = train(shelf, config, recipe, folder=options.out, device=options.device, start=start)
     for share in ("tuning", "unseen"):
         scores = scores_of(network, paths[share])
         print(f"{share:8}" + "".join(f" {key} {value:.2f}" for key, value in scores.items()))
