@@ -161,4 +161,6 @@ def _gains(rises: FloatArray, shapes: FloatArray, *, n_steps: int) -> FloatArray
 
 
 def _updated_gains(gains: FloatArray, rises: FloatArray, shapes: FloatArray) -> FloatArray:
-    return np.asarray(gains * ((rises / (gains @ shapes.T + 1e-9)) @ shapes), dtype=np.float32)
+    # OpenBLAS now and then raises the flag of an invalid number where all are finite (numpy issue 24067).
+    with np.errstate(invalid="ignore"):
+        return np.asarray(gains * ((rises / (gains @ shapes.T + 1e-9)) @ shapes), dtype=np.float32)
