@@ -5,18 +5,18 @@ role, and nothing that hands cannot play: a bass has one note at a time, others 
 spans of a hand, a drummer has two hands and two feet.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from rearrange.arranger.charts import Chart
 from rearrange.evaluation.damage import transpose
 from rearrange.score import Chord, Key, Note, Role, Score, Timeline, Track, sorted_notes
 
-__all__ = ["HAND_SPAN", "MOST_VOICES", "Example", "playable", "transposed"]
+__all__ = ["HAND_SPAN", "MOST_VOICES", "Example", "playable", "struck_together", "transposed"]
 
 MOST_VOICES = 5
 HAND_SPAN = 14  # semitones, a ninth
-_TOGETHER_BEAT = 1 / 24
+_TOGETHER_BEAT = 1 / 16
 _SHORTEST_BEAT = 1 / 24
 _BASS_PROGRAMS, _LOWEST_STRING = range(32, 40), 28  # what is below it goes up an octave
 _FEET = frozenset((35, 36, 44))
@@ -29,7 +29,8 @@ class Example:
 
     Parameters
     ----------
-    kind : which of `arrangements.KINDS`
+    kind : piano, band, quartet or drumming of real music; what `patterned` was told;
+        drummer, if a human drums to that
     genre, style : empty where nobody knows
     song : corpus and id of the song whose chart it is; a drummer's clip may come from another
     chords : those really played, as the chart has them where it is not damaged
@@ -63,7 +64,7 @@ def transposed(score: Score, semitones: int) -> Score:
 def playable(track: Track) -> Track:
     """A part as hands can play it: what is too much is left out, inner voices and soft strokes first."""
     out: list[Note] = []
-    for group in _groups(track.notes):
+    for group in map(_each_pitch_once, struck_together(track.notes)):
         if track.is_drum:
             out += _by_limbs(group)
         elif track.role is Role.BASS:
@@ -76,16 +77,22 @@ def playable(track: Track) -> Track:
     return replace(track, notes=sorted_notes(notes))
 
 
-def _groups(notes: Sequence[Note]) -> Iterable[list[Note]]:
-    """Notes that begin together, each pitch once, from below."""
+def struck_together(notes: Sequence[Note]) -> Iterator[list[Note]]:
+    """Notes that begin within a sixteenth of a beat of the first, from below, in order of time."""
     group: list[Note] = []
-    for note in (*sorted_notes(notes), None):
-        if group and (note is None or note.onset_beat - group[0].onset_beat >= _TOGETHER_BEAT):
-            loudest = {each.pitch: each for each in sorted(group, key=lambda each: each.velocity)}
-            yield [loudest[pitch] for pitch in sorted(loudest)]
+    for note in sorted_notes(notes):
+        if group and note.onset_beat - group[0].onset_beat >= _TOGETHER_BEAT:
+            yield sorted(group, key=lambda each: each.pitch)
             group = []
-        if note is not None:
-            group.append(note)
+        group.append(note)
+    if group:
+        yield sorted(group, key=lambda each: each.pitch)
+
+
+def _each_pitch_once(group: Sequence[Note]) -> list[Note]:
+    """The loudest of each pitch."""
+    loudest = {note.pitch: note for note in sorted(group, key=lambda note: note.velocity)}
+    return [loudest[pitch] for pitch in sorted(loudest)]
 
 
 def _by_limbs(group: Sequence[Note]) -> list[Note]:

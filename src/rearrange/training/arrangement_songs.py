@@ -20,7 +20,7 @@ from rearrange.evaluation.damage import transpose
 from rearrange.evaluation.songs import SymbolicSong, score_of
 from rearrange.score import Chord, Note, NoteEvent, Role, Score, Timeline, Track, sorted_notes
 from rearrange.training.arrangement_damage import heard_badly
-from rearrange.training.arrangement_examples import Example, playable, transposed
+from rearrange.training.arrangement_examples import Example, playable, struck_together, transposed
 from rearrange.training.arrangement_tables import Heard, Tables
 
 __all__ = ["known_score", "real_example", "roles_of"]
@@ -89,7 +89,7 @@ def real_example(
     damaged = heard_badly(score, heard, rng) if heard is not None else score
     genres = tables.ensembles.get(song.corpus, ())
     return Example(
-        kind=_KINDS.get(song.corpus, "piano"),
+        kind=_KINDS[song.corpus],
         genre=str(rng.choice(genres)) if genres else "",
         style="",
         song=f"{song.corpus}/{song.id}",
@@ -136,7 +136,7 @@ def _piano(song: SymbolicSong, timeline: Timeline, rng: np.random.Generator) -> 
 def _hands(notes: Sequence[Note]) -> tuple[tuple[Note, ...], tuple[Note, ...]]:
     """The lowest notes of a piano, where a bass would play them, and the others."""
     left, right = [], []
-    for group in _struck_together(notes):
+    for group in struck_together(notes):
         lowest = group[0]
         alone = len(group) == 1 or group[1].pitch - lowest.pitch >= _BASS_GAP
         is_bass = lowest.pitch < _LOWEST_OF_RIGHT_HAND or (
@@ -145,16 +145,6 @@ def _hands(notes: Sequence[Note]) -> tuple[tuple[Note, ...], tuple[Note, ...]]:
         left += [lowest] if is_bass else []
         right += group[1:] if is_bass else group
     return sorted_notes(left), sorted_notes(right)
-
-
-def _struck_together(notes: Sequence[Note]) -> list[list[Note]]:
-    groups: list[list[Note]] = []
-    for note in sorted_notes(notes):
-        if groups and note.onset_beat - groups[-1][0].onset_beat < 0.06:
-            groups[-1].append(note)
-        else:
-            groups.append([note])
-    return [sorted(group, key=lambda note: note.pitch) for group in groups]
 
 
 def _band(song: SymbolicSong, timeline: Timeline) -> dict[Role, Track]:
