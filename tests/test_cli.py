@@ -1,5 +1,6 @@
 """The command line as a user meets it: what is printed, what is written, and the exit code."""
 
+import importlib
 import os
 import pty
 import re
@@ -15,6 +16,7 @@ import pytest
 import soundfile
 
 from rearrange.cli import rearrange as group
+from rearrange.commands.console import Interrupt
 from rearrange.genre import genre_names
 from tests import quick_stages
 from tests.command_line import Cli, cli, quick, song
@@ -340,6 +342,22 @@ def test_ctrl_c_in_every_stage_and_a_second_run_that_completes(cli: Cli, quick, 
     made = [name for name, item in done.json["stages"].items() if item["because"] != "up to date"]
     assert made[0] == stage
     assert not list(Path().rglob(".*part*"))
+
+
+def test_ctrl_c_lets_an_import_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Broken off, some libraries abort, and a process that has caught it still ends as if it had not."""
+    (tmp_path / "slow_to_import.py").write_text(
+        "import signal\nsignal.raise_signal(signal.SIGINT)\nexec('whole = True')\n", encoding="utf-8"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    with Interrupt.watched():
+        module = importlib.import_module("slow_to_import")
+        assert module.whole
+        assert Interrupt.seen, "the next progress report stops"
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+    with Interrupt.watched(), pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
 
 
 def test_ctrl_c_by_signal(tmp_path: Path) -> None:

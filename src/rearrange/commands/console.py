@@ -28,7 +28,8 @@ class Interrupt:
     """Ctrl-C, remembered: a library that swallows it, or makes another error of it, does not go on for long.
 
     While the context lasts, SIGINT raises KeyboardInterrupt, as ever, and sets `seen`; the next progress report
-    then stops the work.
+    then stops the work. An import is not broken off, unless Ctrl-C comes again: libraries abort the process when
+    they are, and CPython ends with SIGINT where one came while code from a string was run, as imports do.
     """
 
     seen = False
@@ -45,8 +46,17 @@ class Interrupt:
 
     @classmethod
     def _handle(cls, number: int, frame: FrameType | None) -> None:
-        cls.seen = True
-        raise KeyboardInterrupt
+        again, cls.seen = cls.seen, True
+        if again or not _is_importing(frame):
+            raise KeyboardInterrupt
+
+
+def _is_importing(frame: FrameType | None) -> bool:
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        frame = frame.f_back
+    return False
 
 
 class Console:
