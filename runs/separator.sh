@@ -6,7 +6,7 @@
 # takes eSpeak NG and pyworld.
 # cpu: 600 takes (about 12 minutes of two cores) and 9,000 steps of 0.6 s on one core that multiplies matrices in
 # bfloat16 (90 minutes; not timed elsewhere).
-# The weights that are shipped came about in three parts; their card says how. The last of them is what makes a
+# The weights that are shipped came about in four parts; their card says how. The last two are what makes a
 # model that is there better, more of it with every run (50 minutes where another core draws the crops):
 #   rearrange train separator --data FOLDER --seed 11 -- --start models/separator-small --steps 8000 \
 #       --rate 0.0015 --level-until 2400

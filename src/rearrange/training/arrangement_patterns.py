@@ -3,7 +3,7 @@
 import numpy as np
 
 from rearrange.arranger.charts import in_beat_ratio, make_chart
-from rearrange.errors import RearrangeError
+from rearrange.errors import TooLittleMusicError
 from rearrange.genre import Genre
 from rearrange.score import Score
 from rearrange.stages.arrange import ArrangeSettings, arrange
@@ -47,7 +47,7 @@ def patterned(
     )
     try:
         made = arrange(basis, genre, settings)
-    except RearrangeError:
+    except TooLittleMusicError:
         return None
     return Example(
         kind=kind,

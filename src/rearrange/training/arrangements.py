@@ -25,7 +25,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rearrange.errors import RearrangeError
+from rearrange.errors import MidiFormatError, TooLittleMusicError
 from rearrange.evaluation.songs import SongRef, SymbolicSong, load_song
 from rearrange.genre import genre_names, load_genre
 from rearrange.score import Metre, Score
@@ -80,7 +80,7 @@ def examples_of(ref: SongRef, drummers: Drummers, tables: Tables, seed: int) -> 
         return
     try:
         score = known_score(song)
-    except RearrangeError:
+    except TooLittleMusicError:
         return
     plan = _plan(ref.corpus, score)
 
@@ -133,7 +133,7 @@ def _read(ref: SongRef, rng: np.random.Generator) -> SymbolicSong | None:
         if ref.corpus.startswith("openscore"):
             return written_song(ref, rng, _METRES)
         return load_song(ref)
-    except RearrangeError:
+    except (MidiFormatError, TooLittleMusicError):
         return None  # one that cannot be read teaches nothing
 
 
