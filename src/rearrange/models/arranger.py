@@ -1,0 +1,275 @@
+"""The transformer that writes parts: after the words of a song so far, how likely each word is next.
+
+Decoder-only: root-mean-square norms, rotary positions, queries that share keys and values, gated feed-forward,
+words that are read and written by one table. One number, the depth, sets its size: it is 32 times as wide as deep,
+with as many heads of 32. Depth 8 has 5.7 M weights, 14 has 30 M.
+
+Conventions: torch has (rows, words, width). A row's words are counted from its own beginning; rows of a cache may
+differ in length, and what lies after a row's end is never looked at.
+
+Source: A. Vaswani et al., "Attention is all you need" (NeurIPS 2017); rotary positions of J. Su et al., "RoFormer"
+(2021); N. Shazeer, "GLU variants improve Transformer" (2020); J. Ainslie et al., "GQA" (EMNLP 2023).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rearrange.models.stored import StoredConfig, load_network, save_network
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["ArrangerConfig", "ArrangerNetwork", "Cache", "build", "load", "save"]
+
+_HEAD = 32
+_KEY_HEADS = 2
+_ROTARY_BASE = 10_000.0
+_INITIAL = 0.02  # deviation of the first weights
+_BLOCK = 256  # words that a cache grows by
+
+
+@dataclass(frozen=True)
+class ArrangerConfig(StoredConfig):
+    """Size of the network, and what its words mean.
+
+    Parameters
+    ----------
+    n_words : of the vocabulary
+    depth : layers, an even number
+    context : most words of a row
+    genres : whose each `Genre` word is, by slot
+    vocabulary : digest of the vocabulary that it has learnt; a network is of no use with another
+    """
+
+    n_words: int = 0
+    depth: int = 8
+    context: int = 2048
+    genres: tuple[str, ...] = ()
+    vocabulary: str = ""
+
+    @property
+    def width(self) -> int:
+        return _HEAD * self.depth
+
+    @property
+    def hidden(self) -> int:
+        """Width of the feed-forward layers: eight thirds of the network's, in whole 64s."""
+        return -(-self.width * 8 // (3 * 64)) * 64
+
+
+@dataclass(frozen=True)
+class _New:
+    """Where new words stand in the rows of a cache.
+
+    Parameters
+    ----------
+    places : (rows, n), of each word in its row
+    turn : cosine and sine of their rotation, each (rows, 1, n, 16)
+    real : rows and columns of those that are no padding
+    n_seen : the longest row with them
+    """
+
+    places: "torch.Tensor"
+    turn: "tuple[torch.Tensor, torch.Tensor]"
+    real: "tuple[torch.Tensor, torch.Tensor]"
+    n_seen: int
+
+
+def build(config: ArrangerConfig) -> "torch.nn.Module":
+    """The network with random weights: words (rows, n) int64 to logits (rows, n, n_words).
+
+    Raises
+    ------
+    ValueError : the depth is odd, or there are no words.
+    """
+    import torch
+    from torch import nn
+    from torch.nn import functional
+
+    if config.depth < 2 or config.depth % _KEY_HEADS or config.n_words < 1:
+        raise ValueError(f"no network has {config.depth} layers and {config.n_words} words")
+    width, heads, shared = config.width, config.depth, config.depth // _KEY_HEADS
+
+    def turned(x: torch.Tensor, turn: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
+        """Heads (rows, heads, n, 32) turned by their words' places."""
+        cos, sin = turn
+        first, second = x.chunk(2, dim=-1)
+        return torch.cat([first * cos - second * sin, second * cos + first * sin], dim=-1)
+
+    class Layer(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.before_attention = nn.RMSNorm(width)
+            self.attend = nn.Linear(width, width + 2 * _KEY_HEADS * _HEAD, bias=False)
+            self.attended = nn.Linear(width, width, bias=False)
+            self.before_forward = nn.RMSNorm(width)
+            self.forth = nn.Linear(width, 2 * config.hidden, bias=False)
+            self.back = nn.Linear(config.hidden, width, bias=False)
+
+        def heads(
+            self, x: torch.Tensor, turn: tuple[torch.Tensor, torch.Tensor]
+        ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+            """Queries (rows, heads, n, 32), keys and values (rows, 2, n, 32)."""
+            parts = self.attend(self.before_attention(x)).unflatten(-1, (-1, _HEAD)).transpose(1, 2)
+            query, key, value = parts.split([heads, _KEY_HEADS, _KEY_HEADS], dim=1)
+            return turned(query, turn), turned(key, turn), value
+
+        def rest(self, x: torch.Tensor, heard: torch.Tensor) -> torch.Tensor:
+            """What comes after attention, whose result is (rows, heads, n, 32)."""
+            x = x + self.attended(heard.transpose(1, 2).flatten(2))
+            gate, up = self.forth(self.before_forward(x)).chunk(2, dim=-1)
+            return x + self.back(functional.silu(gate) * up)  # type: ignore[no-any-return]
+
+        def forward(self, x: torch.Tensor, turn: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
+            query, key, value = self.heads(x, turn)
+            key, value = (each.repeat_interleave(shared, dim=1) for each in (key, value))
+            heard = functional.scaled_dot_product_attention(query, key, value.to(query.dtype), is_causal=True)
+            return self.rest(x, heard)
+
+        def cached(self, x: torch.Tensor, kept: tuple[torch.Tensor, torch.Tensor], new: _New) -> torch.Tensor:
+            """New words (rows, n, width) after those kept (rows, 2, room, 32), which they join."""
+            query, key, value = self.heads(x, new.turn)
+            rows, at = new.real[0], new.places[new.real]
+            kept[0][rows, :, at] = key.transpose(1, 2)[new.real]
+            kept[1][rows, :, at] = value.transpose(1, 2)[new.real]
+            keys, values = (each[:, :, None, : new.n_seen] for each in kept)
+            query = query.reshape(len(x), _KEY_HEADS, shared, -1, _HEAD)
+            weights = query @ keys.transpose(-1, -2) * _HEAD**-0.5
+            hidden = torch.arange(new.n_seen, device=x.device) > new.places[:, None, None, :, None]
+            heard = weights.masked_fill(hidden, -torch.inf).softmax(dim=-1) @ values
+            return self.rest(x, heard.flatten(1, 2))
+
+    class Arranger(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.turn: torch.Tensor
+            self.words = nn.Embedding(config.n_words, width)
+            self.layers = nn.ModuleList(Layer() for _ in range(config.depth))
+            self.last = nn.RMSNorm(width)
+            speed = _ROTARY_BASE ** (-torch.arange(0, _HEAD, 2) / _HEAD)
+            angle = torch.arange(config.context)[:, None] * speed  # (context, 16)
+            self.register_buffer("turn", torch.stack([angle.cos(), angle.sin()]), persistent=False)
+            for name, weight in self.named_parameters():
+                if weight.dim() > 1:
+                    into_sum = name.endswith(("attended.weight", "back.weight"))
+                    nn.init.normal_(weight, std=_INITIAL / (2 * config.depth) ** 0.5 if into_sum else _INITIAL)
+
+        def hidden(self, ids: torch.Tensor) -> torch.Tensor:
+            """What each word's row of the table is multiplied with: (rows, n, width)."""
+            n = ids.shape[1]
+            x, turn = self.words(ids), (self.turn[0, :n], self.turn[1, :n])
+            for layer in self.layers:
+                x = layer(x, turn)
+            return self.last(x)  # type: ignore[no-any-return]
+
+        def logits(self, hidden: torch.Tensor) -> torch.Tensor:
+            return functional.linear(hidden, self.words.weight)
+
+        def forward(self, ids: torch.Tensor) -> torch.Tensor:
+            return self.logits(self.hidden(ids))
+
+        def fed(self, ids: torch.Tensor, lengths: torch.Tensor, cache: "Cache") -> torch.Tensor:
+            column = torch.arange(ids.shape[1], device=ids.device)
+            places = (cache.lengths[:, None] + column).clamp(max=config.context - 1)
+            row, own = torch.nonzero(column < lengths[:, None], as_tuple=True)
+            n_seen = int((cache.lengths + lengths).max())
+            turn = (self.turn[0][places][:, None], self.turn[1][places][:, None])
+            new = _New(places, turn, (row, own), n_seen)
+            x = self.words(ids)
+            for layer, kept in zip(self.layers, cache.kept, strict=True):
+                x = layer.cached(x, kept, new)  # type: ignore[operator]
+            ends = x[torch.arange(len(x), device=x.device), lengths - 1]
+            return self.logits(self.last(ends))
+
+    return Arranger()
+
+
+class Cache:
+    """What a network keeps of the words that it has read: keys and values of each layer, each (rows, 2, room, 32).
+
+    `lengths` (rows,) says how many words of each row there are.
+    """
+
+    def __init__(self, kept: "list[tuple[torch.Tensor, torch.Tensor]]", lengths: "torch.Tensor") -> None:
+        self.kept, self.lengths = kept, lengths
+
+    @property
+    def room(self) -> int:
+        return self.kept[0][0].shape[2]
+
+    def rows(self, chosen: Sequence[int]) -> "Cache":
+        """Some rows, in that order; a row that is named twice is there twice."""
+        import torch
+
+        index = torch.as_tensor(chosen, dtype=torch.int64, device=self.lengths.device)
+        return Cache([(key[index], value[index]) for key, value in self.kept], self.lengths[index])
+
+    def grown(self, room: int) -> None:
+        """Make room for rows of so many words."""
+        import torch
+
+        if room > self.room:
+            more = -(-room // _BLOCK) * _BLOCK - self.room
+            self.kept = [
+                (torch.nn.functional.pad(key, (0, 0, 0, more)), torch.nn.functional.pad(value, (0, 0, 0, more)))
+                for key, value in self.kept
+            ]
+
+
+class ArrangerNetwork:
+    """A network that writes: it is fed words, and says what may come next."""
+
+    def __init__(self, config: ArrangerConfig, module: "torch.nn.Module") -> None:
+        self.config, self.module = config, module.eval()
+
+    def start(self, rows: int) -> Cache:
+        """A cache of so many rows without words."""
+        import torch
+
+        weight = next(self.module.parameters())
+        shape = (rows, _KEY_HEADS, 0, _HEAD)
+        kept = [(weight.new_zeros(shape), weight.new_zeros(shape)) for _ in range(self.config.depth)]
+        return Cache(kept, torch.zeros(rows, dtype=torch.int64, device=weight.device))
+
+    def feed(self, cache: Cache, rows: Sequence[Sequence[int]]) -> "torch.Tensor":
+        """Read words into each row of a cache; the logits (rows, n_words) of what follows each.
+
+        Raises
+        ------
+        ValueError : a row without words, not as many as the cache has, or one longer than the context.
+        """
+        import torch
+
+        if len(rows) != len(cache.lengths) or not all(len(row) for row in rows):
+            raise ValueError("every row of the cache needs at least one word")
+        lengths = torch.tensor([len(row) for row in rows], device=cache.lengths.device)
+        longest = int(lengths.max())
+        needed = int((cache.lengths + lengths).max())
+        if needed > self.config.context:
+            raise ValueError(f"{needed} words are more than the context of {self.config.context}")
+        ids = torch.tensor([[*row, *[0] * (longest - len(row))] for row in rows], device=cache.lengths.device)
+        cache.grown(needed)
+        with torch.inference_mode():
+            logits = self._fed(ids, lengths, cache)
+        cache.lengths = cache.lengths + lengths
+        return logits
+
+    def _fed(self, ids: "torch.Tensor", lengths: "torch.Tensor", cache: Cache) -> "torch.Tensor":
+        return self.module.fed(ids, lengths, cache)  # type: ignore[no-any-return, operator]
+
+
+def save(folder: Path, config: ArrangerConfig, state: "Mapping[str, torch.Tensor]") -> None:
+    """Write a network into a folder."""
+    save_network(folder, config, state)
+
+
+def load(folder: Path) -> ArrangerNetwork:
+    """The network of a folder that `save` wrote.
+
+    Raises
+    ------
+    ModelError : a file is missing, or is not what it should be.
+    """
+    return ArrangerNetwork(*load_network(folder, ArrangerConfig, build, name="the arranger"))
