@@ -134,12 +134,14 @@ def build(config: ArrangerConfig) -> "torch.nn.Module":
             rows, at = new.real[0], new.places[new.real]
             kept[0][rows, :, at] = key.transpose(1, 2)[new.real]
             kept[1][rows, :, at] = value.transpose(1, 2)[new.real]
-            keys, values = (each[:, :, None, : new.n_seen] for each in kept)
-            query = query.reshape(len(x), _KEY_HEADS, shared, -1, _HEAD)
-            weights = query @ keys.transpose(-1, -2) * _HEAD**-0.5
+            keys, values = (each[:, :, : new.n_seen] for each in kept)
+            # Heads that share keys are rows of one product: keys are read once, and not copied for each.
+            query = query.reshape(len(x), _KEY_HEADS, -1, _HEAD)  # (rows, 2, shared * n, 32)
+            weights = (query @ keys.transpose(-1, -2) * _HEAD**-0.5).unflatten(2, (shared, -1))
             hidden = torch.arange(new.n_seen, device=x.device) > new.places[:, None, None, :, None]
-            heard = weights.masked_fill(hidden, -torch.inf).softmax(dim=-1) @ values
-            return self.rest(x, heard.flatten(1, 2))
+            chances = weights.masked_fill(hidden, -torch.inf).softmax(dim=-1).flatten(2, 3)
+            heard = (chances @ values).reshape(len(x), heads, -1, _HEAD)
+            return self.rest(x, heard)
 
     class Arranger(nn.Module):
         def __init__(self) -> None:
