@@ -65,11 +65,17 @@ def test_the_order_of_words_matters(network: ArrangerNetwork) -> None:
     assert not torch.allclose(_whole(network, [1, 2, 3])[-1], _whole(network, [2, 1, 3])[-1], atol=1e-4)
 
 
-def test_rows_without_words_are_said_so(network: ArrangerNetwork) -> None:
-    with pytest.raises(ValueError, match="at least one word"):
-        network.feed(network.start(2), [[1], []])
-    with pytest.raises(ValueError, match="at least one word"):
-        network.feed(network.start(2), [[1]])
+def test_a_row_without_words_waits(network: ArrangerNetwork) -> None:
+    cache = network.start(2)
+    network.feed(cache, [[1, 2], [3]])
+    network.feed(cache, [[], [4]])
+    logits = network.feed(cache, [[5], [6]])
+    for row, own in zip([[1, 2, 5], [3, 4, 6]], logits, strict=True):
+        torch.testing.assert_close(own, _whole(network, row)[-1], atol=1e-5, rtol=1e-5)
+    with pytest.raises(ValueError, match="none with words"):
+        network.feed(cache, [[], []])
+    with pytest.raises(ValueError, match="1 rows for a cache of 2"):
+        network.feed(cache, [[1]])
 
 
 @pytest.mark.parametrize(("depth", "millions"), [(8, (4, 8)), (14, (25, 40))])

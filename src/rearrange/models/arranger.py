@@ -236,16 +236,18 @@ class ArrangerNetwork:
         return Cache(kept, torch.zeros(rows, dtype=torch.int64, device=weight.device))
 
     def feed(self, cache: Cache, rows: Sequence[Sequence[int]]) -> "torch.Tensor":
-        """Read words into each row of a cache; the logits (rows, n_words) of what follows each.
+        """Read words into the rows of a cache; the logits (rows, n_words) of what follows each.
+
+        A row without words stays as it is, and its logits mean nothing.
 
         Raises
         ------
-        ValueError : a row without words, not as many as the cache has, or one longer than the context.
+        ValueError : no words, not as many rows as the cache has, or one longer than the context.
         """
         import torch
 
-        if len(rows) != len(cache.lengths) or not all(len(row) for row in rows):
-            raise ValueError("every row of the cache needs at least one word")
+        if len(rows) != len(cache.lengths) or not any(len(row) for row in rows):
+            raise ValueError(f"{len(rows)} rows for a cache of {len(cache.lengths)}, or none with words")
         lengths = torch.tensor([len(row) for row in rows], device=cache.lengths.device)
         longest = int(lengths.max())
         needed = int((cache.lengths + lengths).max())
