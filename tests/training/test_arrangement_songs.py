@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from rearrange.arranger.grammar import HAND_SPAN, MOST_VOICES
 from rearrange.evaluation.corpora import SongRef
 from rearrange.evaluation.songs import SymbolicSong
 from rearrange.genre import VARIATIONS, genre_names, load_genre
@@ -13,7 +14,7 @@ from rearrange.midi import write_performance
 from rearrange.score import Metre, Note, NoteEvent, Part, Performance, Role, Timeline, Track
 from rearrange.training.arrangement_damage import heard_badly
 from rearrange.training.arrangement_drumming import Drummers, clip_example, with_drummer
-from rearrange.training.arrangement_examples import HAND_SPAN, MOST_VOICES, playable
+from rearrange.training.arrangement_examples import playable
 from rearrange.training.arrangement_patterns import patterned
 from rearrange.training.arrangement_songs import known_score, real_example, roles_of
 from rearrange.training.arrangement_styles import euclidean, random_genre

@@ -9,13 +9,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from rearrange.arranger.charts import Chart
+from rearrange.arranger.grammar import HAND_SPAN, MOST_VOICES
 from rearrange.evaluation.damage import transpose
 from rearrange.score import Chord, Key, Note, Role, Score, Timeline, Track, sorted_notes
 
-__all__ = ["HAND_SPAN", "MOST_VOICES", "Example", "playable", "struck_together", "transposed"]
+__all__ = ["Example", "playable", "struck_together", "transposed"]
 
-MOST_VOICES = 5
-HAND_SPAN = 14  # semitones, a ninth
 _TOGETHER_BEAT = 1 / 16
 _SHORTEST_BEAT = 1 / 24
 _BASS_PROGRAMS, _LOWEST_STRING = range(32, 40), 28  # what is below it goes up an octave
