@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from rearrange.arranger.charts import make_chart
-from rearrange.arranger.grammar import HAND_SPAN, MOST_VOICES, Place, Writing
+from rearrange.arranger.grammar import HAND_SPAN, MOST_VOICES, OpenBar, Writing
 from rearrange.arranger.tokens import Player, decode, encode
 from rearrange.arranger.vocabulary import BEAT, ID, PLAYED_ROLES, VOCABULARY, root_shift
 from rearrange.genre import genre_names, load_genre
@@ -25,9 +25,9 @@ def _chart(metre: Metre = Metre()) -> tuple[Score, tuple[Chord, ...]]:
     return Score(timeline, Key(0, "major"), chords, (Section(0.0, end, "A", 0.5),), ()), chords
 
 
-def _place(n_positions: int = 4 * BEAT, roles: frozenset[Role] = frozenset(PLAYED_ROLES)) -> Place:
+def _bar(n_positions: int = 4 * BEAT, roles: frozenset[Role] = frozenset(PLAYED_ROLES)) -> OpenBar:
     shifts = [root_shift(ROOTS[4 * position // n_positions]) for position in range(n_positions)]
-    return Place(roles, np.array(shifts))
+    return OpenBar(roles, np.array(shifts))
 
 
 def _drawn(writing: Writing, n_rows: int, rng: np.random.Generator, most: int = 150) -> list[list[int]]:
@@ -59,7 +59,7 @@ def test_ten_thousand_blind_bars_can_be_played(metre: Metre) -> None:
     n_positions, n_rows = round(metre.beats_per_bar * BEAT), 250
     n_notes = 0
     for _ in range(10):
-        writing = Writing([_place(n_positions)] * n_rows, RANGES)
+        writing = Writing([_bar(n_positions)] * n_rows, RANGES)
         for words in _drawn(writing, n_rows, rng):
             tracks = decode([words], chart, key=Key(0, "major"), chords=chords, players=PLAYERS)
             assert [track.role for track in tracks] == [r for r in PLAYED_ROLES if r in {t.role for t in tracks}]
@@ -104,7 +104,7 @@ def test_what_patterns_play_is_allowed() -> None:
         for bar, words, chart in zip(made.chart.bars, bars, charts, strict=True):
             roots = [at(bar.onset_beat + p / BEAT) for p in range(round(bar.metre.beats_per_bar * BEAT))]
             shifts = [root_shift(made.key.tonic if chord is None else chord.root) for chord in roots]
-            writing = Writing([Place(frozenset(PLAYED_ROLES), np.array(shifts))], {})
+            writing = Writing([OpenBar(frozenset(PLAYED_ROLES), np.array(shifts))], {})
             for word in [*words[len(chart) :], ID["Bar_None"]]:
                 assert writing.allowed()[0, word], f"{genre}: {VOCABULARY[word]} in bar {bar.index}"
                 writing.push(np.array([word]))
@@ -112,7 +112,7 @@ def test_what_patterns_play_is_allowed() -> None:
 
 
 def test_only_who_is_there_plays_and_the_song_ends_where_it_may() -> None:
-    writing = Writing([_place(roles=frozenset([Role.BASS])), _place()], {}, may_end_song=[False, True])
+    writing = Writing([_bar(roles=frozenset([Role.BASS])), _bar()], {}, may_end_song=[False, True])
     first, second = ({VOCABULARY[word] for word in np.flatnonzero(row)} for row in writing.allowed())
     assert first == {"Track_bass", "Bar_None"}
     assert second == {*(f"Track_{role.value}" for role in PLAYED_ROLES), "Bar_None", "EOS_None"}
@@ -120,8 +120,8 @@ def test_only_who_is_there_plays_and_the_song_ends_where_it_may() -> None:
 
 def test_what_cannot_be_is_said_so() -> None:
     with pytest.raises(ValueError, match="cannot play"):
-        Writing([_place()], {Role.BASS: (60, 50)})
+        Writing([_bar()], {Role.BASS: (60, 50)})
     with pytest.raises(ValueError, match="at most"):
-        Writing([_place(7 * BEAT)], {})
+        Writing([_bar(7 * BEAT)], {})
     with pytest.raises(ValueError, match="not allowed"):
-        Writing([_place()], {}).push(np.array([ID["Pitch_60"]]))
+        Writing([_bar()], {}).push(np.array([ID["Pitch_60"]]))

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from rearrange.arranger.grammar import Place, Writing
+from rearrange.arranger.grammar import OpenBar, Writing
 from rearrange.arranger.sampling import Sampling, drawn, write_bars
 from rearrange.arranger.vocabulary import BEAT, ID, PLAYED_ROLES, VOCABULARY
 from rearrange.models.arranger import ArrangerConfig, ArrangerNetwork, build
 
 LOGITS = np.log(np.array([0.5, 0.3, 0.15, 0.05], dtype=np.float32))
-PLACE = Place(frozenset(PLAYED_ROLES), np.zeros(4 * BEAT, dtype=np.int64))
+BAR = OpenBar(frozenset(PLAYED_ROLES), np.zeros(4 * BEAT, dtype=np.int64))
 
 
 def _shares(sampling: Sampling, allowed: list[bool]) -> list[float]:
@@ -53,7 +53,7 @@ def _bars(network: ArrangerNetwork, seeds: list[int], most: int = 60) -> tuple[l
     cache = network.start(len(seeds))
     logits = network.feed(cache, [[ID["BOS_None"], ID["Bar_None"]]] * len(seeds)).numpy()
     generators = [np.random.default_rng(seed) for seed in seeds]
-    writing = Writing([PLACE] * len(seeds), {})
+    writing = Writing([BAR] * len(seeds), {})
     bars = write_bars(
         network, cache, logits, writing=writing, generators=generators, sampling=Sampling(1.0, 1.0, most)
     )
@@ -66,7 +66,7 @@ def test_random_weights_write_bars_that_are_allowed_and_end(network: ArrangerNet
     for bar, length in zip(bars, lengths, strict=True):
         assert bar.index(ID["Bar_None"]) == len(bar) - 1 <= 66
         assert length == 2 + len(bar) - 1
-        writing = Writing([PLACE], {})
+        writing = Writing([BAR], {})
         for word in bar:
             writing.push(np.array([word]))
         assert writing.is_over.all()

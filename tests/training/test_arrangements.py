@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rearrange.arranger.vocabulary import VOCABULARY
+from rearrange.arranger.vocabulary import PLAYED_ROLES, VOCABULARY
 from rearrange.evaluation.corpora import corpus
 from rearrange.genre import genre_names, load_genre
 from rearrange.score import Role
 from rearrange.training.arrangement_examples import Example
-from rearrange.training.arrangement_pack import ROLES, Pack, joined, read_pack, write_pack
+from rearrange.training.arrangement_pack import Pack, joined, read_pack, write_pack
 from rearrange.training.arrangement_patterns import patterned
 from rearrange.training.arrangement_tokens import packed, without_roles
 from rearrange.training.arrangement_windows import Windows
@@ -49,12 +49,12 @@ def test_a_pack_has_every_bar_of_its_arrangements(pack: Pack) -> None:
             words = NAMES[pack.tokens(bar, bar + 1)]
             assert words[0] == "Bar_None"
             assert np.count_nonzero(words == "Bar_None") == 1
-        played = {ROLES[column] for column in np.flatnonzero(pack.programs[i] >= 0)}
+        played = {PLAYED_ROLES[column] for column in np.flatnonzero(pack.programs[i] >= 0)}
         assert played == {track.role for track in example.tracks}
         assert pack.begins[i]
         assert pack.ends[i]
         bass = next(track for track in example.tracks if track.role is Role.BASS)
-        struck = pack.onsets[bars.start : bars.stop, ROLES.index(Role.BASS)].sum()
+        struck = pack.onsets[bars.start : bars.stop, PLAYED_ROLES.index(Role.BASS)].sum()
         assert len(bass.notes) == pytest.approx(struck, rel=0.1)
 
 
@@ -113,7 +113,7 @@ def test_the_same_generator_draws_the_same(pack: Pack) -> None:
 
 def test_a_role_that_is_left_out_is_gone(pack: Pack) -> None:
     ids = pack.tokens(0, 8)
-    column = ROLES.index(Role.BASS)
+    column = PLAYED_ROLES.index(Role.BASS)
     without = NAMES[without_roles(ids, frozenset([column]))]
     assert "Track_bass" in NAMES[ids]
     assert "Track_bass" not in without

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from rearrange.arranger.vocabulary import TYPES, VOCABULARY
+from rearrange.arranger.vocabulary import TYPES, VOCABULARY, vocabulary_digest
 from rearrange.errors import UsageError
 from rearrange.genre import genre_names, load_genre
 from rearrange.models.arranger import load
@@ -17,7 +17,7 @@ from rearrange.training.arrangement_pack import write_pack
 from rearrange.training.arrangement_patterns import patterned
 from rearrange.training.arrangement_tokens import packed
 from rearrange.training.arrangement_windows import Windows
-from rearrange.training.arranger import Recipe, batch_of, losses_by_type, main, train, vocabulary_digest
+from rearrange.training.arranger import Recipe, batch_of, losses_by_type, main, train
 from tests.songs import band_song
 
 RECIPE = Recipe(depth=2, steps=12, batch=2, context=260, rate=5e-3, warm_up=2, decay=0.5, checked=3)

@@ -19,7 +19,7 @@ from rearrange.arranger.vocabulary import BEAT, ID, MOST_BEATS, PLAYED_ROLES, VO
 from rearrange.score import Role
 from rearrange.styles import RHYTHM_ROLES
 
-__all__ = ["HAND_SPAN", "MOST_VOICES", "Place", "Writing"]
+__all__ = ["HAND_SPAN", "MOST_VOICES", "OpenBar", "Writing"]
 
 MOST_VOICES = 5
 HAND_SPAN = 14  # semitones, a ninth
@@ -44,7 +44,7 @@ class _At(IntEnum):
 
 
 @dataclass(frozen=True)
-class Place:
+class OpenBar:
     """A bar that is to be written.
 
     Parameters
@@ -108,7 +108,7 @@ class Writing:
 
     Parameters
     ----------
-    places : one for each row
+    bars : one of each row
     ranges : lowest and highest pitch of each role; a piano's where it says nothing
     may_end_song : rows that may end with EOS, as well as with Bar
 
@@ -119,25 +119,23 @@ class Writing:
 
     def __init__(
         self,
-        places: Sequence[Place],
+        bars: Sequence[OpenBar],
         ranges: Mapping[Role, tuple[int, int]],
         *,
         may_end_song: Sequence[bool] | None = None,
     ) -> None:
-        n = len(places)
+        n = len(bars)
         bounds = [ranges.get(role, _PIANO) for role in PLAYED_ROLES]
         self._low, self._high = (np.array(each) for each in zip(*bounds, strict=True))
         if (self._low > self._high).any() or (self._high < _PIANO[0]).any() or (self._low > _PIANO[1]).any():
             raise ValueError("an instrument without a note that a piano has cannot play")
-        if any(not 0 < len(place.shifts) <= MOST_BEATS * BEAT for place in places):
+        if any(not 0 < len(bar.shifts) <= MOST_BEATS * BEAT for bar in bars):
             raise ValueError(f"a bar has at most {MOST_BEATS} beats")
-        self._length = np.array([len(place.shifts) for place in places])
+        self._length = np.array([len(bar.shifts) for bar in bars])
         self._shifts = np.zeros((n, MOST_BEATS * BEAT), dtype=np.int64)
-        for row, place in enumerate(places):
-            self._shifts[row, : len(place.shifts)] = place.shifts
-        self._players = np.array([[role in place.roles for role in PLAYED_ROLES] for place in places]).reshape(
-            n, -1
-        )
+        for row, bar in enumerate(bars):
+            self._shifts[row, : len(bar.shifts)] = bar.shifts
+        self._players = np.array([[role in bar.roles for role in PLAYED_ROLES] for bar in bars]).reshape(n, -1)
         self._may_end_song = np.array([False] * n if may_end_song is None else may_end_song, dtype=np.bool_)
         self._at = np.full(n, _At.CHART)
         self._role = np.full(n, _NOTHING)
@@ -146,6 +144,7 @@ class Writing:
         self._last = np.full(n, _NOTHING)  # the pitch or stroke before, in its group
         self._voices = np.full((n, MOST_VOICES), _NOTHING)  # pitches at the position
         self._limbs = np.zeros((n, 2), dtype=np.int64)  # hands and feet that strike there
+        self._mask: NDArray[np.bool_] | None = None  # of what may come next, once it is asked for
 
     @property
     def is_over(self) -> NDArray[np.bool_]:
@@ -153,7 +152,13 @@ class Writing:
         return np.asarray(self._at == _At.END)
 
     def allowed(self) -> NDArray[np.bool_]:
-        """(rows, n_words), what may come next; nothing in bars that have ended."""
+        """(rows, n_words), what may come next; nothing in bars that have ended. It cannot be written to."""
+        if self._mask is None:
+            self._mask = self._masked()
+            self._mask.flags.writeable = False
+        return self._mask
+
+    def _masked(self) -> NDArray[np.bool_]:
         at, n = self._at, len(self._at)
         mask = np.zeros((n, len(VOCABULARY)), dtype=np.bool_)
         drums = _IS_DRUM[self._role]
@@ -212,6 +217,7 @@ class Writing:
         new = np.asarray(words)[live]
         if not self.allowed()[live, new].all():
             raise ValueError("a word that is not allowed")
+        self._mask = None
         self._push(live, new)
 
     def _push(self, live: NDArray[np.int64], new: NDArray[np.int64]) -> None:

@@ -291,7 +291,8 @@ def decode(
 def _read(words: Sequence[int], first: int, over: _Over) -> Iterator[tuple[Role, Note]]:
     """Notes of one bar that begins at a position."""
     role: Role | None = None
-    position = micro = velocity = duration = None
+    position: int | None = None
+    micro, velocity, duration = 0, 0, 0.0
     for number in words:
         kind, _, value = VOCABULARY[number].partition("_")
         if kind == "Track":
@@ -299,22 +300,18 @@ def _read(words: Sequence[int], first: int, over: _Over) -> Iterator[tuple[Role,
         elif role is None:
             continue  # the chart
         elif kind == "Position":
-            position, micro, velocity, duration = first + int(value), 0, None, None
+            position, micro, velocity, duration = first + int(value), 0, 0, 0.0
         elif kind == "MicroTiming":
             micro = int(value)
         elif kind == "Velocity":
             velocity = VELOCITIES[int(value)]
         elif kind == "Duration":
             duration = int(value) / BEAT
-        elif kind == "Hit" and position is not None and micro is not None:
+        elif kind == "Hit" and position is not None:
             pitch, _, loud = value.partition(".")
             onset = (2 * position + micro) / (2 * BEAT)
             yield role, Note(onset, _HIT_BEAT, int(pitch), VELOCITIES[int(loud)])
-        elif kind == "Pitch" and None not in (position, velocity, duration):
-            assert position is not None
-            assert micro is not None
-            assert velocity is not None
-            assert duration is not None
+        elif kind == "Pitch" and position is not None and velocity and duration:
             onset = (2 * position + micro) / (2 * BEAT)
             yield role, Note(onset, duration, int(value) + over.shift(position), velocity)
         elif number not in _MARKS:

@@ -13,6 +13,7 @@ Source: the words' types are MidiTok's (REMI with Program, MicroTiming and Chord
 the sequence are ours.
 """
 
+import hashlib
 import math
 from collections.abc import Mapping
 
@@ -45,6 +46,7 @@ __all__ = [
     "snapped",
     "tempo_bin",
     "velocity_bin",
+    "vocabulary_digest",
 ]
 
 BEAT = 24  # positions
@@ -192,3 +194,8 @@ def duration_bin(duration_beat: float) -> int:
     """Index in DURATIONS of the nearest by ratio; eight beats at most."""
     length = math.log(max(duration_beat * BEAT, 0.5))
     return min(range(len(DURATIONS)), key=lambda i: abs(math.log(DURATIONS[i]) - length))
+
+
+def vocabulary_digest() -> str:
+    """Tells one vocabulary from another: a network is of no use with words that it has not learnt."""
+    return hashlib.sha256("\n".join(VOCABULARY).encode()).hexdigest()[:16]

@@ -17,11 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rearrange.errors import UsageError
-from rearrange.score import Role
 
-__all__ = ["ROLES", "Pack", "joined", "read_pack", "write_pack"]
-
-ROLES = tuple(role for role in Role if role is not Role.MELODY)
+__all__ = ["Pack", "joined", "read_pack", "write_pack"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +29,7 @@ class Pack:
     ----------
     ids : (n_tokens,) uint16
     bar_ends : (n_bars,) uint32, where each bar's tokens end
-    onsets : (n_bars, roles) uint8, moments at which each of ROLES plays in a bar
+    onsets : (n_bars, roles) uint8, moments at which each of PLAYED_ROLES plays in a bar
     firsts : (n + 1,) uint32, the first bar of each arrangement; the last is the number of bars
     programs : (n, roles) int16, General MIDI; -1 for a role that does not play
     metres : (n, 2) uint8, numerator and denominator

@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rearrange.arranger.tokens import Header, Player, encode, encode_header
-from rearrange.arranger.vocabulary import ID, VOCABULARY
+from rearrange.arranger.vocabulary import ID, PLAYED_ROLES, VOCABULARY
 from rearrange.genre import genre_names
 from rearrange.score import Metre, Role
 from rearrange.training.arrangement_examples import Example
-from rearrange.training.arrangement_pack import ROLES, Pack, joined
+from rearrange.training.arrangement_pack import Pack, joined
 
 __all__ = ["VERSION", "header_ids", "packed", "without_roles"]
 
@@ -24,7 +24,7 @@ VERSION = 1  # of what a pack holds; another one is prepared anew
 _LEAST_BARS = 4
 _MOST_BAR_TOKENS = 700  # a bar that has more leaves no room for another
 _BAR = ID["Bar_None"]
-_TRACKS = {ID[f"Track_{role.value}"]: column for column, role in enumerate(ROLES)}
+_TRACKS = {ID[f"Track_{role.value}"]: column for column, role in enumerate(PLAYED_ROLES)}
 _IS_POSITION = np.array([word.startswith("Position_") for word in VOCABULARY])
 _COLUMN = np.full(len(VOCABULARY), -1, dtype=np.int16)
 _COLUMN[list(_TRACKS)] = list(_TRACKS.values())
@@ -79,7 +79,7 @@ def _stretch(example: Example, bars: range) -> Pack | None:
         bar_ends=bar_ends,
         onsets=_onsets(ids, len(bars)),
         firsts=np.array([0, len(bars)], dtype=np.uint32),
-        programs=np.array([[players.get(role, -1) for role in ROLES]], dtype=np.int16),
+        programs=np.array([[players.get(role, -1) for role in PLAYED_ROLES]], dtype=np.int16),
         metres=np.array([[metre.numerator, metre.denominator]], dtype=np.uint8),
         tempi_bpm=np.array([example.timeline.mean_tempo_bpm], dtype=np.float32),
         is_minor=np.array([example.key.mode == "minor"]),
@@ -97,9 +97,9 @@ def _nothing() -> Pack:
     return Pack(
         ids=np.zeros(0, dtype=np.uint16),
         bar_ends=np.zeros(0, dtype=np.uint32),
-        onsets=np.zeros((0, len(ROLES)), dtype=np.uint8),
+        onsets=np.zeros((0, len(PLAYED_ROLES)), dtype=np.uint8),
         firsts=np.zeros(1, dtype=np.uint32),
-        programs=np.zeros((0, len(ROLES)), dtype=np.int16),
+        programs=np.zeros((0, len(PLAYED_ROLES)), dtype=np.int16),
         metres=np.zeros((0, 2), dtype=np.uint8),
         tempi_bpm=np.zeros(0, dtype=np.float32),
         is_minor=flag,
@@ -121,16 +121,16 @@ def _owners(ids: NDArray[np.uint16]) -> NDArray[np.int64]:
 
 
 def _onsets(ids: NDArray[np.uint16], n_bars: int) -> NDArray[np.uint8]:
-    """Moments at which each of ROLES plays in each bar."""
+    """Moments at which each of PLAYED_ROLES plays in each bar."""
     owner, bar = _owners(ids), np.cumsum(ids == _BAR) - 1
     at = _IS_POSITION[ids] & (owner >= 0)
-    counts = np.zeros((n_bars, len(ROLES)), dtype=np.int64)
+    counts = np.zeros((n_bars, len(PLAYED_ROLES)), dtype=np.int64)
     np.add.at(counts, (bar[at], owner[at]), 1)
     return np.minimum(counts, 255).astype(np.uint8)
 
 
 def without_roles(ids: NDArray[np.uint16], columns: frozenset[int]) -> NDArray[np.uint16]:
-    """Bars without the parts of some of ROLES, which are given by their columns."""
+    """Bars without the parts of some of PLAYED_ROLES, which are given by their columns."""
     if not columns or not len(ids):
         return ids
     return ids[~np.isin(_owners(ids), list(columns))]

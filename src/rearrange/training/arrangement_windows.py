@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rearrange.arranger.tokens import Player
-from rearrange.arranger.vocabulary import ID
+from rearrange.arranger.vocabulary import ID, PLAYED_ROLES
 from rearrange.score import Metre, Role
-from rearrange.training.arrangement_pack import ROLES, Pack
+from rearrange.training.arrangement_pack import Pack
 from rearrange.training.arrangement_tokens import header_ids, without_roles
 
 __all__ = ["CONTEXT", "Windows"]
@@ -102,7 +102,7 @@ class Windows:
         busy = pack.onsets[bars].astype(np.int64).sum(axis=0) / n_beats
         players: dict[Role, Player] = {
             role: Player(int(pack.programs[i, column]), float(busy[column]))
-            for column, role in enumerate(ROLES)
+            for column, role in enumerate(PLAYED_ROLES)
             if pack.programs[i, column] >= 0 and column not in without
         }
         return header_ids(genre, metre, float(pack.tempi_bpm[i]), is_minor=bool(pack.is_minor[i]), players=players)
@@ -149,7 +149,7 @@ class Windows:
         return bars.start + int(rng.integers(max(len(bars) - _LEAST_BARS, 1)))
 
     def _without(self, i: int, rng: np.random.Generator) -> frozenset[int]:
-        """Columns of ROLES that are left out; somebody stays."""
+        """Columns of PLAYED_ROLES that are left out; somebody stays."""
         playing = np.flatnonzero(self.pack.programs[i] >= 0)
         if rng.random() >= _LEFT_OUT or len(playing) < 2:
             return frozenset()

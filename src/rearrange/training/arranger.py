@@ -8,10 +8,8 @@ beside that of a table of how often each word follows the word before it, counte
 """
 
 import argparse
-import hashlib
 import sys
 from collections.abc import Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,52 +18,42 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rearrange.arranger.tokens import is_predicted
-from rearrange.arranger.vocabulary import TYPE_OF, TYPES, VOCABULARY
+from rearrange.arranger.vocabulary import TYPE_OF, TYPES, VOCABULARY, vocabulary_digest
 from rearrange.errors import UsageError
 from rearrange.genre import genre_names
 from rearrange.models.arranger import ArrangerConfig, build, save
 from rearrange.training.arrangement_pack import Pack, read_pack
 from rearrange.training.arrangement_windows import Windows
-from rearrange.training.loop import Course, trained_average
+from rearrange.training.loop import Course, Schedule, trained_average
 from rearrange.training.start import start
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Batch", "Recipe", "batch_of", "losses_by_type", "main", "train", "vocabulary_digest"]
+__all__ = ["Batch", "Recipe", "batch_of", "losses_by_type", "main", "train"]
 
 _TRAINED, _VALIDATED, _COUNTED = 0, 1, 2  # what a generator is for
 _FEW = 0.05  # added to every count of a follower
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """How the arranger is trained, by AdamW.
+class Recipe(Schedule):
+    """How the arranger is trained.
 
     Parameters
     ----------
     batch, context : sequences of a step, and most words of each
-    rate, warm_up : the rate goes up over `warm_up` steps, then down as half a cosine to a hundredth
-    decay : of the moving average
+    weight_decay : of matrices; norms have none
     checked : sequences of the validation share
     """
 
     depth: int = 8
     steps: int = 5000
-    batch: int = 8
     context: int = 1024
-    rate: float = 2e-3
     warm_up: int = 100
     decay: float = 0.997
     weight_decay: float = 0.05
     checked: int = 96
-    seed: int = 0
-
-    def rate_of(self, step: int) -> float:
-        if step < self.warm_up:
-            return self.rate * (step + 1) / self.warm_up
-        done = (step - self.warm_up) / max(self.steps - self.warm_up, 1)
-        return self.rate * float(0.01 + 0.99 * 0.5 * (1 + np.cos(np.pi * min(done, 1.0))))
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,11 +62,6 @@ class Batch:
 
     ids: NDArray[np.int64]
     is_written: NDArray[np.bool_]
-
-
-def vocabulary_digest() -> str:
-    """Tells one vocabulary from another."""
-    return hashlib.sha256("\n".join(VOCABULARY).encode()).hexdigest()[:16]
 
 
 def batch_of(sequences: Sequence[NDArray[np.uint16]]) -> Batch:
@@ -98,9 +81,7 @@ def _word_losses(module: "torch.nn.Module", batch: Batch, device: str) -> "tuple
 
     ids = torch.from_numpy(batch.ids).to(device)
     written = torch.from_numpy(batch.is_written[:, 1:]).to(device)
-    # bfloat16 where there are units for it; elsewhere it would be slower than single precision.
-    low = device == "cuda" or torch.ops.mkldnn._is_mkldnn_bf16_supported()
-    with torch.autocast(device, torch.bfloat16) if low else nullcontext():
+    with torch.autocast(device, torch.bfloat16):
         hidden = module.hidden(ids[:, :-1])[written]  # type: ignore[operator]
         logits = module.logits(hidden)  # type: ignore[operator]
     words = ids[:, 1:][written]

@@ -15,7 +15,7 @@ import numpy as np
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["CHECKPOINT_S", "Course", "Recipe", "fitted", "trained_average"]
+__all__ = ["CHECKPOINT_S", "Course", "Recipe", "Schedule", "fitted", "trained_average"]
 
 CHECKPOINT_S = 120.0
 _TOLD_STEPS = 100
@@ -40,19 +40,18 @@ class Course:
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """How a network is trained by AdamW, as far as that is alike for all.
+class Schedule:
+    """How a network is trained by AdamW, whatever it reads.
 
     Parameters
     ----------
-    steps, batch, crop_frames : how many steps, of how many crops, of how many frames
+    steps, batch : how many steps, of how many examples
     rate, warm_up : the rate goes up over `warm_up` steps, then down as half a cosine to a hundredth
     decay : of the moving average
     """
 
     steps: int = 3000
     batch: int = 8
-    crop_frames: int = 400
     rate: float = 2e-3
     warm_up: int = 50
     decay: float = 0.995
@@ -63,6 +62,13 @@ class Recipe:
             return self.rate * (step + 1) / self.warm_up
         done = (step - self.warm_up) / max(self.steps - self.warm_up, 1)
         return self.rate * float(0.01 + 0.99 * 0.5 * (1 + np.cos(np.pi * min(done, 1.0))))
+
+
+@dataclass(frozen=True)
+class Recipe(Schedule):
+    """How a network that hears is trained: on crops of `crop_frames` frames."""
+
+    crop_frames: int = 400
 
 
 def fitted(
