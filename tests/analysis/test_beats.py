@@ -8,7 +8,8 @@ import pytest
 from rearrange.analysis.beats import BeatTrack, beat_paths, smooth_beats, track_beats
 from rearrange.analysis.chroma import log_spectrogram
 from rearrange.analysis.evidence import Evidence, note_evidence, sound_evidence
-from rearrange.analysis.onsets import band_spectrogram, onset_envelope
+from rearrange.analysis.metre import choose_metre
+from rearrange.analysis.onsets import FRAME_RATE_HZ, band_spectrogram, onset_envelope
 from rearrange.analysis.tempo import candidate_periods, period_path, tempo_preference, tempogram
 from tests.analysis import rhythms
 
@@ -80,6 +81,23 @@ def test_without_onsets_the_grid_is_steady_and_says_that_it_knows_nothing() -> N
     assert (track.beat_confidence, track.bar_confidence, track.tempo_confidence) == (0.0, 0.0, 0.0)
     assert np.ptp(np.diff(track.times_s)) < 1e-9
     assert track.times_s[-1] >= 10.0
+
+
+def test_beats_that_were_found_twice_are_no_less_sure() -> None:
+    times = rhythms.beat_times(49, 96.0)
+    evidence = band(rhythms.ROCK, 4, times, as_sound=False)
+    frames = times * FRAME_RATE_HZ
+    once, twice, other = (
+        choose_metre(evidence, sequences, beats_per_bar=(4,), halfway=False)
+        for sequences in ([frames], [frames, frames + 2.0], [frames, frames[::2]])
+    )
+    assert once is not None
+    assert twice is not None
+    assert other is not None
+    assert once.beat_confidence == twice.beat_confidence == 1.0
+    assert other.beat_confidence < 1.0
+    assert once.bar_confidence <= 1.0
+    assert twice.bar_confidence == pytest.approx(once.bar_confidence, abs=0.1)
 
 
 def test_noise_is_not_believed() -> None:

@@ -3,7 +3,7 @@
 Conventions: a *hypothesis* is a beat sequence, its number of felt beats per bar (4 for 4/4, 3 for 3/4, 2 for 6/8,
 whose felt beat is the dotted quarter) and which beat is the first downbeat. Each is scored by how the cues of
 `evidence` lie on it: what starts on beats and between them, what is new on downbeats, how bars repeat. The
-softmax of the scores is the confidence.
+confidence is the softmax of the scores, summed over the readings that say the same.
 
 Limits: one metre for the song; single bars of another length are found in `bars`. 5/4 and 7/8 come out as 4/4 or
 3/4. Of 84 songs in 6/8, one in six is read as 3/4 (bars as long, beats across them), one in four by sound alone; a
@@ -44,6 +44,7 @@ _CENTRE_BPM = 112.0
 _CUES = ("low", "mid", "high", "harmony", "bass")
 _LAGS = (1, 2, 3, 4, 6, 8)  # beats, at which patterns may repeat
 FEWEST_BEATS = 8
+_ALIKE_FRAMES, _ALIKE_SHARE = 7, 0.85  # beats within 70 ms are the same, as MIREX has it
 
 
 @dataclass(frozen=True)
@@ -282,16 +283,41 @@ def choose_metre(
                 found = [replace(each, score=each.score + besides(each)) for each in found]
             if found:
                 readings.append(found)
-    if not readings:
-        return None
-    scores = [np.array([reading.score for reading in group]) for group in readings]
-    top = max(float(each.max()) for each in scores)
-    masses = [np.exp(each - top) for each in scores]
-    total = sum(float(mass.sum()) for mass in masses)
-    chosen = int(np.argmax([float(each.max()) for each in scores]))
-    best = int(np.argmax(scores[chosen]))
-    return MetreChoice(
-        readings[chosen][best],
-        float(masses[chosen].sum()) / total,
-        float(masses[chosen][best] / masses[chosen].sum()),
+    return _chosen(readings) if readings else None
+
+
+def _chosen(readings: Sequence[Sequence[Hypothesis]]) -> MetreChoice:
+    """The best of the readings of each beat sequence; sure as far as others agree with it.
+
+    Several sequences may be the same beats, found along different paths: what speaks for one speaks for all.
+    """
+    every = [reading for group in readings for reading in group]
+    scores = np.array([reading.score for reading in every])
+    mass = np.exp(scores - scores.max())
+    best = every[int(np.argmax(scores))]
+    alike = {id(group[0]): _agree(group[0].beat_frames, best.beat_frames) for group in readings}
+    same_beats = np.concatenate([np.full(len(group), alike[id(group[0])]) for group in readings])
+    bars = _bar_lines(best)
+    same_bars = np.array(
+        [
+            alike_beats and reading.beats_per_bar == best.beats_per_bar and _agree(_bar_lines(reading), bars)
+            for reading, alike_beats in zip(every, same_beats, strict=True)
+        ]
     )
+    beats = float(mass[same_beats].sum())
+    return MetreChoice(best, beats / float(mass.sum()), float(mass[same_bars].sum()) / beats)
+
+
+def _bar_lines(reading: Hypothesis) -> Floats:
+    return reading.beat_frames[reading.phase :: reading.beats_per_bar]
+
+
+def _agree(one: Floats, other: Floats) -> bool:
+    """Whether nearly every frame of each is one of the other's."""
+    return min(_share_near(one, other), _share_near(other, one)) >= _ALIKE_SHARE
+
+
+def _share_near(frames: Floats, others: Floats) -> float:
+    after = np.clip(np.searchsorted(others, frames), 1, len(others) - 1)
+    gaps = np.minimum(np.abs(frames - others[after - 1]), np.abs(others[after] - frames))
+    return float(np.mean(gaps <= _ALIKE_FRAMES))

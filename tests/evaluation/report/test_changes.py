@@ -270,3 +270,11 @@ def test_how_sure_the_tune_was_heard_is_said() -> None:
     known = " ".join(summary(SONG, as_it_is(SONG), load_genre("jazz")))
     assert "of the tune are there." in known
     assert "confidence" not in known
+
+
+def test_a_doubtful_metre_is_admitted() -> None:
+    doubtful = replace(SONG, timeline=replace(SONG.timeline, confidence=0.29))
+    told = summary(doubtful, as_it_is(doubtful), load_genre("jazz"))
+    assert "hard to hear (confidence 29%)" in told[1]
+    assert "rearrange analyse" in told[1]
+    assert "hard to hear" not in " ".join(summary(SONG, as_it_is(SONG), load_genre("jazz")))
