@@ -8,9 +8,9 @@ Conventions: as in `beats`: beats as frames of `onsets.FRAME_RATE_HZ`. A path wi
 as it is, and, since those may be eighths, with every third of its beats.
 
 Source: WEIGHTS and TRUST are fitted: softmax regression over the readings of 100 validation takes (50 with fonts
-that train, 50 with the one that does not), L2 0.003. `_LEAST_METRE` is set: the network learnt
-from few waltzes, and its word against one is worth no more. On the 48 excerpts of `training.heard_fits`, nearly all
-in 4/4, every value up to 0.1 chooses the same readings.
+that train, 50 with the one that does not), L2 0.003. `_LEAST_METRE` is set: the network
+learnt from few waltzes, and its word against one is worth no more. On the 48 excerpts of `training.heard_fits`,
+nearly all in 4/4, every value up to 0.1 chooses readings that are as good.
 """
 
 from collections.abc import Mapping, Sequence

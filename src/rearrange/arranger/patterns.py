@@ -5,7 +5,7 @@ patterns. How far it goes is set by dials in [0, 1]; at 0.5 the genre is played 
 song's own parts stay longer (in the order of `_KEEP_BELOW`), above it everything is done more.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -92,14 +92,25 @@ def played_chords(chart: Chart, score: Score, genre: Genre, dials: Dials, *, see
     return coloured(changed, genre.harmony, melody, chart.heard_between, amount=amount, seed=seed)
 
 
-def arrange_tracks(session: Session, *, locked: Collection[Role], with_melody: bool) -> tuple[Track, ...]:
+def arrange_tracks(
+    session: Session,
+    *,
+    locked: Collection[Role],
+    with_melody: bool,
+    rewrite: Callable[[Sequence[Track]], Sequence[Track]] | None = None,
+) -> tuple[Track, ...]:
     """All tracks of the arrangement, in the order of Role.
 
     Parameters
     ----------
     locked : roles whose notes stay exactly as the song has them
     with_melody : False where the song's own voice is kept or dropped
+    rewrite : what becomes of the parts that the patterns play; None leaves them
     """
+    kept = {role for role in Role if role in locked or _stays(role, session)}
+    asked = [role for role in Role if role in session.style.roles and role not in kept and role is not Role.MELODY]
+    sketch = [track for role in asked if (track := _patterned(role, session)).notes]
+    played = {track.role: track for track in (sketch if rewrite is None else rewrite(sketch))}
     tracks: list[Track] = []
     for role in Role:
         own = session.score.track(role)
@@ -111,13 +122,17 @@ def arrange_tracks(session: Session, *, locked: Collection[Role], with_melody: b
         elif role is Role.MELODY:
             if own is not None and own.notes:
                 tracks.extend(_melody_tracks(own, session))
-        elif own is not None and own.notes and session.dials.rhythm < _KEEP_BELOW.get(role, 0.0):
+        elif own is not None and role in kept:
             tracks.append(_own_part(own, session))
-        elif role in session.style.roles:
-            track = _patterned(role, session)
-            if track.notes:
-                tracks.append(track)
+        elif role in played:
+            tracks.append(played[role])
     return _merged(tracks)
+
+
+def _stays(role: Role, session: Session) -> bool:
+    """Whether the song's own part is nearer to what is asked for than the genre's."""
+    own = session.score.track(role)
+    return own is not None and bool(own.notes) and session.dials.rhythm < _KEEP_BELOW.get(role, 0.0)
 
 
 def _patterned(role: Role, session: Session) -> Track:

@@ -48,7 +48,7 @@ from rearrange.arranger.vocabulary import (
 from rearrange.score import Chord, Key, Metre, Note, Role, Track, sorted_notes
 from rearrange.styles import RHYTHM_ROLES
 
-__all__ = ["Header", "Player", "decode", "encode", "encode_header", "is_predicted"]
+__all__ = ["Header", "Player", "bar_shifts", "decode", "encode", "encode_header", "is_predicted", "onset_counts"]
 
 _HIT_BEAT = 0.25  # how long a stroke on a drum is written in MIDI
 _BUSY_TUNE = (0.0, 1.0, 2.0)  # onsets a beat
@@ -154,6 +154,29 @@ class _Over:
     def shift(self, position: int) -> int:
         """What is taken off the pitches of notes at a position, which is counted from beat 0."""
         return root_shift(self.root(position / BEAT))
+
+
+def bar_shifts(chart: Chart, index: int, *, key: Key, chords: Sequence[Chord]) -> NDArray[np.int64]:
+    """(n_positions,), what is taken off the pitches of notes at each position of a bar, as `encode` does."""
+    over, bar = _Over(chords, key), chart.bars[index]
+    first = round(bar.onset_beat * BEAT)
+    n_positions = round(bar.metre.beats_per_bar * BEAT)
+    return np.array([over.shift(first + position) for position in range(n_positions)])
+
+
+def onset_counts(words: Sequence[int]) -> dict[Role, int]:
+    """At how many moments each role plays in a bar, by the bar's words."""
+    counts: dict[Role, int] = {}
+    role: Role | None = None
+    for number in words:
+        kind, _, value = VOCABULARY[number].partition("_")
+        if kind == "Track":
+            role = Role(value)
+        elif kind == "Bar":
+            role = None
+        elif kind == "Position" and role is not None:
+            counts[role] = counts.get(role, 0) + 1
+    return counts
 
 
 def _chart_words(chart: Chart, index: int, over: _Over) -> list[str]:

@@ -6,15 +6,18 @@ always the song's own.
 """
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 
 from rearrange.arranger.charts import in_beat_ratio, make_chart
 from rearrange.arranger.patterns import Dials, Session, arrange_tracks, choose_style, played_chords
+from rearrange.arranger.transformer import Writer, write_tracks
 from rearrange.errors import TooLittleMusicError, UsageError
 from rearrange.genre import Genre
-from rearrange.progress import Progress, silent
-from rearrange.score import Arrangement, Role, Score, Timeline
+from rearrange.models import arranger as arranger_model
+from rearrange.models.stored import shipped
+from rearrange.progress import Progress, silent, span
+from rearrange.score import Arrangement, Role, Score, Timeline, Track
 
 __all__ = ["VERSION", "ArrangeSettings", "arrange", "choose_tempo"]
 
@@ -24,6 +27,7 @@ VERSION = 1
 _RATIO_COST = 0.2
 _PICKUP_BEAT = 0.1  # what begins less before the first bar line is on it
 _VOCALS = ("auto", "keep", "play", "drop")
+_ARRANGERS = ("patterns", "transformer")
 _TEMPO_RANGE_BPM = (20.0, 400.0)
 
 
@@ -34,7 +38,7 @@ class ArrangeSettings:
     `strength` in [0, 1] sets rhythm, harmony, instruments and ornament, each of which may be set on its own.
     `tempo` is keep, genre or quarter notes per minute. `energy` in [-1, 1] makes everything quieter or louder.
     `vocals`: keep the song's voice, play its melody, or drop both; auto plays.
-    `lock` names roles whose notes stay.
+    `lock` names roles whose notes stay. `arranger` is who writes what the genre plays: patterns or transformer.
     """
 
     seed: int = 0
@@ -48,6 +52,7 @@ class ArrangeSettings:
     vocals: str = "auto"
     lock: tuple[str, ...] = ()
     style: str | None = None
+    arranger: str = "patterns"
 
     def __post_init__(self) -> None:
         """Check what can be checked without a song.
@@ -61,6 +66,8 @@ class ArrangeSettings:
             raise UsageError(f"energy is {self.energy:g}, not between -1 and 1")
         if self.vocals not in _VOCALS:
             raise UsageError(f"vocals is {self.vocals!r}, not one of {', '.join(_VOCALS)}")
+        if self.arranger not in _ARRANGERS:
+            raise UsageError(f"arranger is {self.arranger!r}, not one of {', '.join(_ARRANGERS)}")
         for name in self.lock:
             if name not in set(Role):
                 raise UsageError(f"cannot lock {name!r}: the parts are {', '.join(Role)}")
@@ -102,6 +109,7 @@ def arrange(
     settings: ArrangeSettings = ArrangeSettings(),
     *,
     stems: Collection[str] = (),
+    writer: Writer | None = None,
     progress: Progress = silent,
 ) -> Arrangement:
     """Arrange a song in a genre.
@@ -109,11 +117,13 @@ def arrange(
     Parameters
     ----------
     stems : names of the stems that there are, for `vocals="keep"`
+    writer : the transformer, if it is asked for; the one that comes with the package where it is None
 
     Raises
     ------
     UsageError : a setting that makes no sense, or asks for what the song has not.
     TooLittleMusicError : there is nothing the genre could play.
+    ModelError : the transformer is asked for, and its weights are not there.
     """
     dials = settings.dials()
     locked = _locked_roles(settings, score)
@@ -132,7 +142,18 @@ def arrange(
     progress(0.2, f"arranging as {style.name}")
     chords = played_chords(chart, song, genre, dials, seed=settings.seed)
     session = Session(song, chart, genre, style, dials, chords, timeline, ratio, settings.seed)
-    tracks = arrange_tracks(session, locked=locked, with_melody=not kept and settings.vocals != "drop")
+
+    def rewrite(sketch: Sequence[Track]) -> Sequence[Track]:
+        if settings.arranger == "patterns":
+            return sketch
+        chosen = writer or Writer(arranger_model.load(shipped("arranger-small")))
+        try:
+            return write_tracks(session, sketch, chosen, progress=span(progress, 0.3, 1.0))
+        except ValueError as exc:
+            raise UsageError(f"{exc}", "the patterns can: --arranger patterns") from exc
+
+    with_melody = not kept and settings.vocals != "drop"
+    tracks = arrange_tracks(session, locked=locked, with_melody=with_melody, rewrite=rewrite)
     if not any(track.notes for track in tracks):
         raise TooLittleMusicError(
             f"there is nothing in the song that {genre.title} could play: no melody, chords or beat was heard"
