@@ -5,7 +5,8 @@ import pytest
 
 from rearrange.arranger.charts import make_chart
 from rearrange.arranger.grammar import HAND_SPAN, MOST_VOICES, OpenBar, Writing
-from rearrange.arranger.tokens import Player, decode, encode
+from rearrange.arranger.header import Player
+from rearrange.arranger.tokens import decode, encode
 from rearrange.arranger.vocabulary import BEAT, ID, PLAYED_ROLES, VOCABULARY, root_shift
 from rearrange.genre import genre_names, load_genre
 from rearrange.score import Chord, Key, Metre, Note, Role, Score, Section, Timeline, Track

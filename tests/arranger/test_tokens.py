@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rearrange.arranger.charts import Chart, make_chart
-from rearrange.arranger.tokens import Header, Player, decode, encode, encode_header, is_predicted
+from rearrange.arranger.header import Header, Player, encode_header
+from rearrange.arranger.tokens import decode, encode, is_predicted
 from rearrange.arranger.vocabulary import (
     BEAT,
     DRUM_KIN,

@@ -101,6 +101,14 @@ def test_other_metres_and_short_songs_are_written(writer: Writer, metre: Metre) 
     ).tracks
 
 
+def test_a_song_of_two_metres_is_written_in_both(writer: Writer) -> None:
+    song = band_song(n_bars=16)
+    changing = replace(song.timeline, metres=((0.0, Metre()), (32.0, Metre(3, 4))), end_beat=62.0)
+    made = arrange(replace(song, timeline=changing), load_genre("rock"), ASKED, writer=writer)
+    onsets = [note.onset_beat for track in made.tracks if track.role is not Role.MELODY for note in track.notes]
+    assert min(onsets) < 32.0 < max(onsets)
+
+
 def test_what_has_no_word_is_one_clear_line(writer: Writer) -> None:
     with pytest.raises(UsageError, match="7/4") as caught:
         arrange(band_song(metre=Metre(7, 4)), load_genre("pop"), ASKED, writer=writer)

@@ -15,7 +15,15 @@ from numpy.typing import NDArray
 
 from rearrange.score import Chord, Key, Metre, Note, Role, Score, Section, Timeline, Track
 
-__all__ = ["Chart", "ChartBar", "changes_between", "chord_lookup", "in_beat_ratio", "make_chart"]
+__all__ = [
+    "Chart",
+    "ChartBar",
+    "changes_between",
+    "chord_lookup",
+    "clipped_chords",
+    "in_beat_ratio",
+    "make_chart",
+]
 
 # A section is loud (variation B) from this energy on; a song whose sections all lie on one side is split at
 # its own median instead.
@@ -115,7 +123,7 @@ def make_chart(score: Score, *, energy_offset: float = 0.0) -> Chart:
         count = owner.count(section)
         position = bar.index - first
         notes = _between(melody.notes if melody else (), bar.onset_beat, bar.end_beat)
-        chords = _clip(score.chords, bar.onset_beat, bar.end_beat)
+        chords = clipped_chords(score.chords, bar.onset_beat, bar.end_beat)
         heard = evidence[int(bar.onset_beat) : int(np.ceil(bar.end_beat))]
         energy = score.bar_energy[bar.index] if bar.index < len(score.bar_energy) else energies[section]
         last_of_song = bar.index == len(bars) - 1
@@ -165,7 +173,8 @@ def _between(notes: Sequence[Note], start_beat: float, end_beat: float) -> tuple
     return tuple(note for note in notes if start_beat - 1e-6 <= note.onset_beat < end_beat - 1e-6)
 
 
-def _clip(chords: Sequence[Chord], start_beat: float, end_beat: float) -> tuple[Chord, ...]:
+def clipped_chords(chords: Sequence[Chord], start_beat: float, end_beat: float) -> tuple[Chord, ...]:
+    """The chords that sound in a stretch, each cut to it."""
     clipped = []
     for chord in chords:
         onset, end = max(chord.onset_beat, start_beat), min(chord.end_beat, end_beat)

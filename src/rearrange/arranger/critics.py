@@ -22,7 +22,10 @@ Floats = NDArray[np.float64]
 
 WEIGHTS: Mapping[str, float] = {"chords": 2.0, "tune": 1.0, "rhythm": 1.0, "presence": 1.0}
 _STEPS = 12  # of a beat, in what rhythm is told from
-_WIDEST = 2  # steps by which two onsets may differ and still be alike
+_NEIGHBOURS = (-1, 0, 1)  # steps by which two onsets may differ and still be alike
+# What a listener tells apart in a kit: kicks, snares and their kin, all others.
+_LINES = {35: 0, 36: 0, 37: 1, 38: 1, 39: 1, 40: 1}
+_OTHERS = 2
 _NEAR = (1, 11)  # semitones, octaves aside, that rub
 
 
@@ -104,20 +107,16 @@ def _alike(tracks: Sequence[Track], sketch: Sequence[Track], bars: Sequence[Char
 
 
 def _profile(track: Track, bars: Sequence[ChartBar]) -> Floats:
-    """How loudly notes begin at each step of the bar; of a drum kit, low, middle and high apart."""
+    """How loudly notes begin at each step of the bar; of a kit, its lines apart."""
     n_steps = round(max(bar.metre.beats_per_bar for bar in bars) * _STEPS)
-    rows = np.zeros((3, n_steps + 2 * _WIDEST))
+    rows = np.zeros((_OTHERS + 1, n_steps + 2))
     for bar in bars:
         for note in track.notes:
             if bar.onset_beat - 1e-6 <= note.onset_beat < bar.end_beat - 1e-6:
                 step = round((note.onset_beat - bar.onset_beat) * _STEPS) % n_steps
-                row = (
-                    (0 if note.pitch in (35, 36) else 1 if note.pitch in (37, 38, 39, 40) else 2)
-                    if track.is_drum
-                    else 0
-                )
-                for shift in range(-_WIDEST + 1, _WIDEST):
-                    rows[row, step + _WIDEST + shift] += note.velocity / (1 + abs(shift))
+                row = _LINES.get(note.pitch, _OTHERS) if track.is_drum else 0
+                for shift in _NEIGHBOURS:
+                    rows[row, step + 1 + shift] += note.velocity / (1 + abs(shift))
     return rows.reshape(-1)
 
 

@@ -7,8 +7,8 @@ earlier one of the same label returns: it is that passage again.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rearrange.arranger.charts import Chart, ChartBar
-from rearrange.arranger.vocabulary import QUALITY_OF, energy_bin
+from rearrange.arranger.charts import Chart, ChartBar, clipped_chords
+from rearrange.arranger.vocabulary import QUALITY_OF
 from rearrange.score import Chord
 
 __all__ = ["Passage", "passages"]
@@ -78,8 +78,8 @@ def _cut(run: range, lengths: Sequence[int], most_words: int) -> list[range]:
 def _content(bar: ChartBar, chords: Sequence[Chord]) -> tuple[object, ...]:
     """What has to be equal where a bar returns."""
     over = tuple(
-        (max(round(4 * (chord.onset_beat - bar.onset_beat)), 0), chord.root, QUALITY_OF[chord.quality])
-        for chord in chords
-        if chord.onset_beat < bar.end_beat - 1e-6 and chord.end_beat > bar.onset_beat + 1e-6
+        (round(4 * (chord.onset_beat - bar.onset_beat)), chord.root, QUALITY_OF[chord.quality])
+        for chord in clipped_chords(chords, bar.onset_beat, bar.end_beat)
     )
-    return (str(bar.metre), bar.variation, bar.is_fill, bar.is_silent, energy_bin(bar.energy) // 2, over)
+    loudness = round(2 * bar.energy)  # quiet, middling, loud
+    return (str(bar.metre), bar.variation, bar.is_fill, bar.is_silent, loudness, over)

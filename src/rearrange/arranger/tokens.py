@@ -17,90 +17,39 @@ than six beats cannot be written. Chords that `Chart` holds are not looked at: t
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import groupby
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from rearrange.arranger.charts import Chart, ChartBar, chord_lookup
+from rearrange.arranger.charts import Chart, ChartBar, chord_lookup, clipped_chords
+from rearrange.arranger.header import Player
 from rearrange.arranger.vocabulary import (
     BEAT,
     DRUM_KIN,
     DURATIONS,
     ID,
-    METRES,
     MOST_BEATS,
-    MOST_GENRES,
     PITCH_SPAN,
     PLAYED_ROLES,
     QUALITY_OF,
     VELOCITIES,
     VOCABULARY,
-    density_bin,
     duration_bin,
     energy_bin,
     root_shift,
     snapped,
-    tempo_bin,
     velocity_bin,
 )
-from rearrange.score import Chord, Key, Metre, Note, Role, Track, sorted_notes
+from rearrange.score import Chord, Key, Note, Role, Track, sorted_notes
 from rearrange.styles import RHYTHM_ROLES
 
-__all__ = ["Header", "Player", "bar_shifts", "decode", "encode", "encode_header", "is_predicted", "onset_counts"]
+__all__ = ["bar_shifts", "decode", "encode", "is_predicted", "onset_counts"]
 
 _HIT_BEAT = 0.25  # how long a stroke on a drum is written in MIDI
 _BUSY_TUNE = (0.0, 1.0, 2.0)  # onsets a beat
 _MARKS = frozenset((ID["Bar_None"], ID["EOS_None"], ID["Target_None"]))
 _TUNE_NOTES = frozenset(number for word, number in ID.items() if word.startswith("TuneNotes_"))
-
-
-@dataclass(frozen=True, slots=True)
-class Player:
-    """Who plays a role: General MIDI program, and how many onsets a beat are wanted."""
-
-    program: int
-    onsets_per_beat: float
-
-
-@dataclass(frozen=True)
-class Header:
-    """What holds for a whole sequence. `genre` is a slot of the model's own table; None is any genre."""
-
-    genre: int | None
-    metre: Metre
-    tempo_bpm: float
-    mode: str
-    players: Mapping[Role, Player] = field(default_factory=dict)
-
-
-def encode_header(header: Header) -> list[int]:
-    """Words of a header.
-
-    Raises
-    ------
-    ValueError : a metre, genre or role that has no word.
-    """
-    if str(header.metre) not in METRES:
-        raise ValueError(f"{header.metre} cannot be written for the arranger")
-    if header.genre is not None and not 0 <= header.genre < MOST_GENRES:
-        raise ValueError(f"genre {header.genre} is not one of {MOST_GENRES}")
-    if Role.MELODY in header.players:
-        raise ValueError("the melody is played, not arranged")
-    names = [
-        "BOS_None",
-        f"Genre_{header.genre}",
-        f"TimeSig_{header.metre}",
-        f"Tempo_{tempo_bin(header.tempo_bpm)}",
-        f"Mode_{header.mode}",
-    ]
-    for role in PLAYED_ROLES:
-        player = header.players.get(role)
-        if player is not None:
-            density = density_bin(player.onsets_per_beat)
-            names += [f"Track_{role.value}", f"Program_{player.program}", f"Density_{density}"]
-    return [ID[name] for name in names]
 
 
 def encode(
@@ -187,11 +136,10 @@ def _chart_words(chart: Chart, index: int, over: _Over) -> list[str]:
     first = round(bar.onset_beat * BEAT)
     n_positions = round(bar.metre.beats_per_bar * BEAT)
     placed: dict[int, Chord] = {}
-    for chord in over.chords:
-        if chord.onset_beat < bar.end_beat - 1e-6 and chord.end_beat > bar.onset_beat + 1e-6:
-            position = max(snapped(chord.onset_beat)[0] - first, 0)
-            if position < n_positions:
-                placed[position] = chord
+    for chord in clipped_chords(over.chords, bar.onset_beat, bar.end_beat):
+        position = max(snapped(chord.onset_beat)[0] - first, 0)
+        if position < n_positions:
+            placed[position] = chord
     for position, chord in sorted(placed.items()):
         words += [f"Position_{position}", *_chord_words(chord, over.tonic)]
         if chord.bass != chord.root:

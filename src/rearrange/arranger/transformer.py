@@ -9,26 +9,31 @@ Conventions: words are those of `vocabulary`; a bar is its chart's words and its
 a passage in one of its versions. What is drawn for it follows from the seed, the passage and the version alone.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import accumulate
 
 from rearrange.arranger.charts import Chart
 from rearrange.arranger.critics import rating
 from rearrange.arranger.grammar import OpenBar, Writing
 from rearrange.arranger.groove import generator_for
+from rearrange.arranger.header import Header, Player, encode_header
 from rearrange.arranger.passages import Passage, passages
 from rearrange.arranger.patterns import Session
 from rearrange.arranger.sampling import Sampling, write_bars
-from rearrange.arranger.tokens import Header, Player, bar_shifts, decode, encode, encode_header, onset_counts
+from rearrange.arranger.tokens import bar_shifts, decode, encode, onset_counts
 from rearrange.arranger.vocabulary import ID, PLAYED_ROLES
 from rearrange.models.arranger import ArrangerNetwork
 from rearrange.progress import Progress, silent
-from rearrange.score import Role, Track
+from rearrange.score import Metre, Role, Track
 
 __all__ = ["Writer", "write_tracks"]
 
-_ENDS = frozenset((ID["Bar_None"], ID["EOS_None"]))
+_Bars = list[list[int]]  # the words of some bars
+_EXAMPLE_BARS = 3
+_OWN_BARS_COST = 2  # players that a passage's own bars need more to be its example
 
 
 @dataclass(frozen=True)
@@ -80,7 +85,7 @@ class _Song:
         return self.session.chart
 
     @cached_property
-    def players(self) -> Mapping[Role, int]:
+    def programs(self) -> Mapping[Role, int]:
         return {track.role: track.program for track in self.sketch}
 
     @cached_property
@@ -94,22 +99,39 @@ class _Song:
         return encode(self.chart, self.sketch, key=self.session.score.key, chords=self.session.chords)
 
     @cached_property
+    def playing(self) -> list[frozenset[Role]]:
+        """Who plays in each bar, by the sketch."""
+        return [frozenset(onset_counts(bar)) for bar in self.sketched]
+
+    @cached_property
+    def casts(self) -> dict[int, frozenset[Role]]:
+        """Who plays in each section, by the sketch."""
+        casts: dict[int, frozenset[Role]] = {}
+        for bar, roles in zip(self.chart.bars, self.playing, strict=True):
+            casts[bar.section] = casts.get(bar.section, frozenset()) | roles
+        return casts
+
+    @cached_property
     def passages(self) -> list[Passage]:
         lengths = [len(bar) for bar in self.sketched]
         return passages(self.chart, self.session.chords, lengths, most_words=self.writer.passage_words)
 
     def written(self, progress: Progress) -> tuple[Track, ...]:
-        """The whole song."""
+        """The whole song: in each metre first a theme, then all else."""
         new = [number for number, passage in enumerate(self.passages) if passage.again is None]
-        theme = self._theme(new)
-        parts: dict[int, list[list[int]]] = dict(zip([theme], self._best([theme], {}), strict=True))
-        shown = {theme: parts[theme]}
-        others = [number for number in new if number != theme]
-        at_once = max(self.writer.rows // self.writer.n_versions, 1)
-        for start in range(0, len(others), at_once):
-            progress(start / max(len(others), 1), "writing")
-            batch = others[start : start + at_once]
-            parts |= dict(zip(batch, self._best(batch, shown), strict=True))
+        parts: dict[int, _Bars] = {}
+        for metre in dict.fromkeys(map(self._metre, new)):
+            theirs = [number for number in new if self._metre(number) == metre]
+            theme = max(theirs, key=self._worth_as_theme)
+            bars = self.passages[theme].bars
+            parts[theme] = self._best([theme], self._examples(bars))[0]
+            shown = [[*self.charts[index], *bar] for index, bar in zip(bars, parts[theme], strict=True)]
+            others = [number for number in theirs if number != theme]
+            at_once = max(self.writer.rows // self.writer.n_versions, 1)
+            for start in range(0, len(others), at_once):
+                progress(len(parts) / len(new), "writing")
+                batch = others[start : start + at_once]
+                parts |= dict(zip(batch, self._best(batch, shown), strict=True))
         whole = [
             bar
             for number, passage in enumerate(self.passages)
@@ -117,30 +139,48 @@ class _Song:
         ]
         return self._tracks(whole, range(len(self.chart.bars)))
 
-    def _theme(self, new: Sequence[int]) -> int:
-        """The passage that the band finds its groove in: of the longest section that is no intro and no ending."""
-        bars = self.chart.bars
-        weight: dict[str, int] = {}
-        for bar in bars:
-            weight[bar.label] = weight.get(bar.label, 0) + len(onset_counts(self.sketched[bar.index]))
+    def _metre(self, number: int) -> Metre:
+        return self.chart.bars[self.passages[number].bars[0]].metre
 
-        def worth(number: int) -> tuple[bool, int, int, int]:
-            passage = self.passages[number].bars
-            usual = all(bars[index].variation in ("A", "B") for index in passage)
-            playing = sum(len(onset_counts(self.sketched[index])) for index in passage)
-            return usual, weight[bars[passage[0]].label], playing, -number
+    def _worth_as_theme(self, number: int) -> tuple[bool, int, int, int]:
+        """How fit a passage is for the band to find its groove in: no intro, no ending; a label that is played
+        long, by many; the earlier of equals."""
+        bars = [self.chart.bars[index] for index in self.passages[number].bars]
+        is_usual = all(bar.variation in ("A", "B") for bar in bars)
+        played = sum(
+            len(roles)
+            for bar, roles in zip(self.chart.bars, self.playing, strict=True)
+            if bar.label == bars[0].label
+        )
+        return is_usual, played, sum(len(self.playing[bar.index]) for bar in bars), -number
 
-        return max(new, key=worth)
+    def _examples(self, passage: range) -> _Bars:
+        """Bars of the sketch that show the style to a passage: in a row, of its metre, of as many players as there
+        are, and of the passage itself only where no others have nearly as many."""
+        bars, metre = self.chart.bars, self.chart.bars[passage[0]].metre
+        counts = [len(roles) if bar.metre == metre else 0 for bar, roles in zip(bars, self.playing, strict=True)]
+        n = min(_EXAMPLE_BARS, len(bars))
 
-    def _best(self, numbers: Sequence[int], shown: Mapping[int, list[list[int]]]) -> list[list[list[int]]]:
-        """The best version of each passage: the words of each bar's parts."""
+        def worth(start: int) -> int:
+            meets = start < passage.stop and passage.start < start + n
+            return sum(counts[start : start + n]) - (_OWN_BARS_COST if meets else 0)
+
+        best = max(range(len(bars) - n + 1), key=worth)
+        return [self.sketched[index] for index in range(best, best + n) if counts[index]]
+
+    def _best(self, numbers: Sequence[int], shown: Sequence[Sequence[int]]) -> list[_Bars]:
+        """The best version of each passage: the words of each bar's parts.
+
+        Parameters
+        ----------
+        shown : bars of the style, charts and parts
+        """
         n = self.writer.n_versions
-        rows = [(number, version) for number in numbers for version in range(n)]
-        versions = self._write(rows, shown)
+        versions = self._write([(number, version) for number in numbers for version in range(n)], shown)
         best = []
         for i, number in enumerate(numbers):
-            mine = versions[i * n : (i + 1) * n]
-            best.append(max(mine, key=lambda bars, at=number: self._rating(at, bars)))  # type: ignore[misc]
+            ratings = [self._rating(number, bars) for bars in versions[i * n : (i + 1) * n]]
+            best.append(versions[i * n + ratings.index(max(ratings))])
         return best
 
     def _rating(self, number: int, written: Sequence[Sequence[int]]) -> float:
@@ -150,7 +190,7 @@ class _Song:
         return rating(tracks, sketch, [self.chart.bars[index] for index in bars], self.session.chords)
 
     def _tracks(self, written: Sequence[Sequence[int]], bars: range) -> tuple[Track, ...]:
-        players = {role: Player(program, 0.0) for role, program in self.players.items()}
+        players = {role: Player(program, 0.0) for role, program in self.programs.items()}
         return decode(
             written,
             self.chart,
@@ -160,102 +200,56 @@ class _Song:
             first_bar=bars.start,
         )
 
-    def _write(
-        self, rows: Sequence[tuple[int, int]], shown: Mapping[int, list[list[int]]]
-    ) -> list[list[list[int]]]:
+    def _write(self, rows: Sequence[tuple[int, int]], shown: Sequence[Sequence[int]]) -> list[_Bars]:
         """Each row's bars."""
         network, n_bars = self.writer.network, [len(self.passages[number].bars) for number, _ in rows]
         generators = [generator_for(self.session.seed, "write", *row) for row in rows]
-        ranges = {role: self.session.genre.roles[role].range for role in self.players}
-        contexts = {number: self._context(number, shown) for number in dict.fromkeys(number for number, _ in rows)}
-        cache = network.start(len(contexts))
-        network.feed(cache, list(contexts.values()))
-        cache = cache.rows([list(contexts).index(number) for number, _ in rows])
-        written: list[list[list[int]]] = [[] for _ in rows]
+        ranges = {role: self.session.genre.roles[role].range for role in self.programs}
+        numbers = list(dict.fromkeys(number for number, _ in rows))
+        cache = network.start(len(numbers))
+        network.feed(cache, [self._context(number, shown) for number in numbers])
+        cache = cache.rows([numbers.index(number) for number, _ in rows])
+        written: list[_Bars] = [[] for _ in rows]
         live = list(range(len(rows)))
         for step in range(max(n_bars)):
             still = [place for place, row in enumerate(live) if n_bars[row] > step]
             if len(still) < len(live):
                 cache, live = cache.rows(still), [live[place] for place in still]
             indices = [self.passages[rows[row][0]].bars[step] for row in live]
-            fed = [self.charts[index] for index in indices]
-            logits = network.feed(cache, fed).float().cpu().numpy()
-            writing = Writing([self._open(index) for index in indices], ranges)
+            logits = network.feed(cache, [self.charts[index] for index in indices]).float().cpu().numpy()
             bars = write_bars(
                 network,
                 cache,
                 logits,
-                writing=writing,
+                writing=Writing([self._open(index) for index in indices], ranges),
                 generators=[generators[row] for row in live],
                 sampling=self.writer.sampling,
             )
             for row, bar in zip(live, bars, strict=True):
-                written[row].append(bar[:-1] if bar[-1] in _ENDS else bar)
+                written[row].append(bar[:-1])  # the next bar's chart begins with the word that ends this one
         return written
 
     def _open(self, index: int) -> OpenBar:
-        """Who may play in a bar: those who play in its section, by the sketch."""
-        section = self.chart.bars[index].section
-        roles: set[Role] = set()
-        for bar in self.chart.bars:
-            if bar.section == section:
-                roles |= set(onset_counts(self.sketched[bar.index]))
-        return OpenBar(
-            frozenset(roles),
-            bar_shifts(self.chart, index, key=self.session.score.key, chords=self.session.chords),
-        )
+        shifts = bar_shifts(self.chart, index, key=self.session.score.key, chords=self.session.chords)
+        return OpenBar(self.casts[self.chart.bars[index].section], shifts)
 
-    def _context(self, number: int, shown: Mapping[int, list[list[int]]]) -> list[int]:
+    def _context(self, number: int, shown: Sequence[Sequence[int]]) -> list[int]:
         """Header and bars of the style, up to where the passage begins."""
-        passage = self.passages[number].bars
-        before: list[list[int]] = []
-        for theme, parts in shown.items():
-            before += [
-                [*self.charts[index], *bar] for index, bar in zip(self.passages[theme].bars, parts, strict=True)
-            ]
-        if not before:
-            before = [self.sketched[index] for index in self._examples(passage)]
-        kept: list[list[int]] = []
-        for bar in before:
-            if kept and sum(map(len, kept)) + len(bar) > self.writer.shown_words:
-                break
-            kept.append(bar)
-        wanted = [*kept, *(self.sketched[index] for index in passage)]
-        header = encode_header(self._header(wanted, passage))
+        lengths = list(accumulate(map(len, shown)))
+        kept = shown[: max(sum(length <= self.writer.shown_words for length in lengths), 1)]
+        wanted = [*kept, *(self.sketched[index] for index in self.passages[number].bars)]
+        header = encode_header(self._header(wanted, self._metre(number)))
         return [*header, *(word for bar in kept for word in bar), ID["Target_None"]]
 
-    def _examples(self, passage: range) -> list[int]:
-        """Bars of the sketch that show the style: in a row, of the same metre, of as many players as there are."""
-        bars, metre = self.chart.bars, self.chart.bars[passage[0]].metre
-        counts = [
-            len(onset_counts(words)) if bar.metre == metre else 0
-            for bar, words in zip(bars, self.sketched, strict=True)
-        ]
-        n = min(3, len(bars))
-        starts = range(len(bars) - n + 1)
-
-        def worth(start: int) -> tuple[int, bool]:
-            return sum(counts[start : start + n]), not set(range(start, start + n)) & set(passage)
-
-        best = max(starts, key=lambda start: (worth(start)[0] - (0 if worth(start)[1] else 2), -start))
-        return [index for index in range(best, best + n) if counts[index]]
-
-    def _header(self, bars: Sequence[Sequence[int]], passage: range) -> Header:
-        session = self.session
-        metre = self.chart.bars[passage[0]].metre
+    def _header(self, bars: Sequence[Sequence[int]], metre: Metre) -> Header:
+        """The header of a sequence that has what is shown, and a passage as busy as its sketch."""
         n_beats = max(len(bars), 1) * metre.beats_per_bar
-        busy: dict[Role, int] = {}
-        for bar in bars:
-            for role, count in onset_counts(bar).items():
-                busy[role] = busy.get(role, 0) + count
-        genres = self.writer.network.config.genres
-        name = session.genre.name
-        is_ours = session.genre.path.stem == name and name in genres
-        players = {role: Player(program, busy.get(role, 0) / n_beats) for role, program in self.players.items()}
+        busy = sum((Counter(onset_counts(bar)) for bar in bars), Counter[Role]())
+        genres, name = self.writer.network.config.genres, self.session.genre.name
         return Header(
-            genres.index(name) if is_ours else None,
+            genres.index(name) if name in genres else None,
             metre,
-            session.timeline.mean_tempo_bpm,
-            session.score.key.mode,
-            players,
+            self.session.timeline.mean_tempo_bpm,
+            self.session.score.key.mode,
+            {role: Player(program, busy[role] / n_beats) for role, program in self.programs.items()},
         )

@@ -10,7 +10,8 @@ from itertools import groupby
 import numpy as np
 from numpy.typing import NDArray
 
-from rearrange.arranger.tokens import Header, Player, encode, encode_header
+from rearrange.arranger.header import Header, Player, encode_header
+from rearrange.arranger.tokens import encode, onset_counts
 from rearrange.arranger.vocabulary import ID, PLAYED_ROLES, VOCABULARY
 from rearrange.genre import genre_names
 from rearrange.score import Metre, Role
@@ -25,7 +26,6 @@ _LEAST_BARS = 4
 _MOST_BAR_TOKENS = 700  # a bar that has more leaves no room for another
 _BAR = ID["Bar_None"]
 _TRACKS = {ID[f"Track_{role.value}"]: column for column, role in enumerate(PLAYED_ROLES)}
-_IS_POSITION = np.array([word.startswith("Position_") for word in VOCABULARY])
 _COLUMN = np.full(len(VOCABULARY), -1, dtype=np.int16)
 _COLUMN[list(_TRACKS)] = list(_TRACKS.values())
 _IS_MARK = (_COLUMN >= 0) | (np.arange(len(_COLUMN)) == _BAR)
@@ -77,7 +77,7 @@ def _stretch(example: Example, bars: range) -> Pack | None:
     return Pack(
         ids=ids,
         bar_ends=bar_ends,
-        onsets=_onsets(ids, len(bars)),
+        onsets=_onsets(written),
         firsts=np.array([0, len(bars)], dtype=np.uint32),
         programs=np.array([[players.get(role, -1) for role in PLAYED_ROLES]], dtype=np.int16),
         metres=np.array([[metre.numerator, metre.denominator]], dtype=np.uint8),
@@ -120,13 +120,10 @@ def _owners(ids: NDArray[np.uint16]) -> NDArray[np.int64]:
     return np.asarray(owner, dtype=np.int64)
 
 
-def _onsets(ids: NDArray[np.uint16], n_bars: int) -> NDArray[np.uint8]:
+def _onsets(bars: Sequence[Sequence[int]]) -> NDArray[np.uint8]:
     """Moments at which each of PLAYED_ROLES plays in each bar."""
-    owner, bar = _owners(ids), np.cumsum(ids == _BAR) - 1
-    at = _IS_POSITION[ids] & (owner >= 0)
-    counts = np.zeros((n_bars, len(PLAYED_ROLES)), dtype=np.int64)
-    np.add.at(counts, (bar[at], owner[at]), 1)
-    return np.minimum(counts, 255).astype(np.uint8)
+    counts = [[found.get(role, 0) for role in PLAYED_ROLES] for found in map(onset_counts, bars)]
+    return np.asarray(np.minimum(counts, 255), dtype=np.uint8)
 
 
 def without_roles(ids: NDArray[np.uint16], columns: frozenset[int]) -> NDArray[np.uint16]:

@@ -14,7 +14,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from rearrange.arranger.tokens import Player
+from rearrange.arranger.header import Player
 from rearrange.arranger.vocabulary import ID, PLAYED_ROLES
 from rearrange.score import Metre, Role
 from rearrange.training.arrangement_pack import Pack
