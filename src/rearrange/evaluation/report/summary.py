@@ -51,7 +51,7 @@ def _doubt(score: Score) -> str:
         return ""
     return (
         f"How its beats and bars fall was hard to hear (confidence {confidence:.0%}): if the tempo or the metre "
-        "above is wrong, tell them to `rearrange analyse`."
+        "above is wrong, tell rearrange analyse the right one (--tempo, --metre)."
     )
 
 
