@@ -69,12 +69,12 @@ def test_a_stopped_run_ends_where_it_would_have_ended(
     monkeypatch.setattr(loop, "CHECKPOINT_S", 0.0)
     draws, batch_before = 0, training.batch_of
 
-    def stopping(sequences: list[np.ndarray]) -> training.Batch:
+    def stopping(sequences: list[np.ndarray], *, length: int) -> training.Batch:
         nonlocal draws
         draws += 1
         if draws == 7:
             raise KeyboardInterrupt
-        return batch_before(sequences)
+        return batch_before(sequences, length=length)
 
     monkeypatch.setattr(training, "batch_of", stopping)
     with pytest.raises(KeyboardInterrupt):
@@ -91,12 +91,13 @@ def test_the_command_trains_and_prints_a_table(
     for share in ("training", "validation"):
         write_pack(tmp_path / f"{share}.npz", windows.pack, {})
     out = tmp_path / "out"
-    assert main(["--pack", str(tmp_path), "--out", str(out), "--depth", "2", "--steps", "2", "--batch", "1"]) == 0
+    assert main(["--bank", str(tmp_path), "--out", str(out), "--depth", "2", "--steps", "4", "--batch", "1"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert any(line.split()[:1] == ["all"] and len(line.split()) == 4 for line in lines)
+    assert any("words a second" in line for line in lines)
     assert load(out / "model").config.depth == 2
 
 
 def test_without_a_pack_it_says_so(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"no training\.npz"):
-        main(["--pack", str(tmp_path)])
+        main(["--bank", str(tmp_path)])

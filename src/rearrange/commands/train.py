@@ -18,6 +18,7 @@ _MODELS: Mapping[str, str] = {
     "beats": "Beats and downbeats.",
     "harmony": "Chords and keys.",
     "notes": "Which of the notes heard in a stem are played.",
+    "arranger": "What the parts of a genre play over a song's chords.",
 }
 
 

@@ -2,13 +2,13 @@
 
 Decoder-only: root-mean-square norms, rotary positions, queries that share keys and values, gated feed-forward,
 words that are read and written by one table. One number, the depth, sets its size: it is 32 times as wide as deep,
-with as many heads of 32. Depth 8 has 5.7 M weights, 14 has 30 M.
+with heads of 64 that share one head of keys. Depth 8 has 5.7 M weights, 14 has 30 M.
 
 Conventions: torch has (rows, words, width). A row's words are counted from its own beginning; rows of a cache may
 differ in length, and what lies after a row's end is never looked at.
 
 Source: A. Vaswani et al., "Attention is all you need" (NeurIPS 2017); rotary positions of J. Su et al., "RoFormer"
-(2021); N. Shazeer, "GLU variants improve Transformer" (2020); J. Ainslie et al., "GQA" (EMNLP 2023).
+(2021); N. Shazeer, "GLU variants improve Transformer" (2020) and "Fast transformer decoding" (2019), for the keys.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ArrangerConfig", "ArrangerNetwork", "Cache", "build", "load", "save"]
 
-_HEAD = 32
-_KEY_HEADS = 2
+_HEAD = 64
+_WIDTH = 32  # for each layer of depth
 _ROTARY_BASE = 10_000.0
 _INITIAL = 0.02  # deviation of the first weights
 _BLOCK = 256  # words that a cache grows by
@@ -51,7 +51,7 @@ class ArrangerConfig(StoredConfig):
 
     @property
     def width(self) -> int:
-        return _HEAD * self.depth
+        return _WIDTH * self.depth
 
     @property
     def hidden(self) -> int:
@@ -66,7 +66,7 @@ class _New:
     Parameters
     ----------
     places : (rows, n), of each word in its row
-    turn : cosine and sine of their rotation, each (rows, 1, n, 16)
+    turn : cosine and sine of their rotation, each (rows, 1, n, 32)
     real : rows and columns of those that are no padding
     n_seen : the longest row with them
     """
@@ -88,12 +88,12 @@ def build(config: ArrangerConfig) -> "torch.nn.Module":
     from torch import nn
     from torch.nn import functional
 
-    if config.depth < 2 or config.depth % _KEY_HEADS or config.n_words < 1:
+    if config.depth < 2 or config.depth % 2 or config.n_words < 1:
         raise ValueError(f"no network has {config.depth} layers and {config.n_words} words")
-    width, heads, shared = config.width, config.depth, config.depth // _KEY_HEADS
+    width, heads = config.width, config.width // _HEAD
 
     def turned(x: torch.Tensor, turn: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
-        """Heads (rows, heads, n, 32) turned by their words' places."""
+        """Heads (rows, heads, n, 64) turned by their words' places."""
         cos, sin = turn
         first, second = x.chunk(2, dim=-1)
         return torch.cat([first * cos - second * sin, second * cos + first * sin], dim=-1)
@@ -102,7 +102,7 @@ def build(config: ArrangerConfig) -> "torch.nn.Module":
         def __init__(self) -> None:
             super().__init__()
             self.before_attention = nn.RMSNorm(width)
-            self.attend = nn.Linear(width, width + 2 * _KEY_HEADS * _HEAD, bias=False)
+            self.attend = nn.Linear(width, width + 2 * _HEAD, bias=False)
             self.attended = nn.Linear(width, width, bias=False)
             self.before_forward = nn.RMSNorm(width)
             self.forth = nn.Linear(width, 2 * config.hidden, bias=False)
@@ -111,35 +111,35 @@ def build(config: ArrangerConfig) -> "torch.nn.Module":
         def heads(
             self, x: torch.Tensor, turn: tuple[torch.Tensor, torch.Tensor]
         ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-            """Queries (rows, heads, n, 32), keys and values (rows, 2, n, 32)."""
+            """Queries (rows, heads, n, 64), keys and values (rows, 1, n, 64)."""
             parts = self.attend(self.before_attention(x)).unflatten(-1, (-1, _HEAD)).transpose(1, 2)
-            query, key, value = parts.split([heads, _KEY_HEADS, _KEY_HEADS], dim=1)
+            query, key, value = parts.split([heads, 1, 1], dim=1)
             return turned(query, turn), turned(key, turn), value
 
         def rest(self, x: torch.Tensor, heard: torch.Tensor) -> torch.Tensor:
-            """What comes after attention, whose result is (rows, heads, n, 32)."""
+            """What comes after attention, whose result is (rows, heads, n, 64)."""
             x = x + self.attended(heard.transpose(1, 2).flatten(2))
             gate, up = self.forth(self.before_forward(x)).chunk(2, dim=-1)
             return x + self.back(functional.silu(gate) * up)  # type: ignore[no-any-return]
 
         def forward(self, x: torch.Tensor, turn: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
             query, key, value = self.heads(x, turn)
-            key, value = (each.repeat_interleave(shared, dim=1) for each in (key, value))
+            key, value = (each.expand(-1, heads, -1, -1) for each in (key, value))
             heard = functional.scaled_dot_product_attention(query, key, value.to(query.dtype), is_causal=True)
             return self.rest(x, heard)
 
         def cached(self, x: torch.Tensor, kept: tuple[torch.Tensor, torch.Tensor], new: _New) -> torch.Tensor:
-            """New words (rows, n, width) after those kept (rows, 2, room, 32), which they join."""
+            """New words (rows, n, width) after those kept (rows, room, 64), which they join."""
             query, key, value = self.heads(x, new.turn)
             rows, at = new.real[0], new.places[new.real]
-            kept[0][rows, :, at] = key.transpose(1, 2)[new.real]
-            kept[1][rows, :, at] = value.transpose(1, 2)[new.real]
-            keys, values = (each[:, :, : new.n_seen] for each in kept)
-            # Heads that share keys are rows of one product: keys are read once, and not copied for each.
-            query = query.reshape(len(x), _KEY_HEADS, -1, _HEAD)  # (rows, 2, shared * n, 32)
-            weights = (query @ keys.transpose(-1, -2) * _HEAD**-0.5).unflatten(2, (shared, -1))
-            hidden = torch.arange(new.n_seen, device=x.device) > new.places[:, None, None, :, None]
-            chances = weights.masked_fill(hidden, -torch.inf).softmax(dim=-1).flatten(2, 3)
+            kept[0][rows, at] = key[:, 0][new.real]
+            kept[1][rows, at] = value[:, 0][new.real]
+            keys, values = (each[:, : new.n_seen] for each in kept)
+            # Heads are rows of one product: keys are read once, and not copied for each.
+            query = query.flatten(1, 2)  # (rows, heads * n, 64)
+            weights = (query @ keys.transpose(-1, -2) * _HEAD**-0.5).unflatten(1, (heads, -1))
+            hidden = torch.arange(new.n_seen, device=x.device) > new.places[:, None, :, None]
+            chances = weights.masked_fill(hidden, -torch.inf).softmax(dim=-1).flatten(1, 2)
             heard = (chances @ values).reshape(len(x), heads, -1, _HEAD)
             return self.rest(x, heard)
 
@@ -151,7 +151,7 @@ def build(config: ArrangerConfig) -> "torch.nn.Module":
             self.layers = nn.ModuleList(Layer() for _ in range(config.depth))
             self.last = nn.RMSNorm(width)
             speed = _ROTARY_BASE ** (-torch.arange(0, _HEAD, 2) / _HEAD)
-            angle = torch.arange(config.context)[:, None] * speed  # (context, 16)
+            angle = torch.arange(config.context)[:, None] * speed  # (context, 32)
             self.register_buffer("turn", torch.stack([angle.cos(), angle.sin()]), persistent=False)
             for name, weight in self.named_parameters():
                 if weight.dim() > 1:
@@ -189,7 +189,7 @@ def build(config: ArrangerConfig) -> "torch.nn.Module":
 
 
 class Cache:
-    """What a network keeps of the words that it has read: keys and values of each layer, each (rows, 2, room, 32).
+    """What a network keeps of the words that it has read: keys and values of each layer, each (rows, room, 64).
 
     `lengths` (rows,) says how many words of each row there are.
     """
@@ -199,7 +199,7 @@ class Cache:
 
     @property
     def room(self) -> int:
-        return self.kept[0][0].shape[2]
+        return self.kept[0][0].shape[1]
 
     def rows(self, chosen: Sequence[int]) -> "Cache":
         """Some rows, in that order; a row that is named twice is there twice."""
@@ -231,7 +231,7 @@ class ArrangerNetwork:
         import torch
 
         weight = next(self.module.parameters())
-        shape = (rows, _KEY_HEADS, 0, _HEAD)
+        shape = (rows, 0, _HEAD)
         kept = [(weight.new_zeros(shape), weight.new_zeros(shape)) for _ in range(self.config.depth)]
         return Cache(kept, torch.zeros(rows, dtype=torch.int64, device=weight.device))
 

@@ -1,6 +1,9 @@
-"""Trains the arranger's transformer on arrangements that `training/arrangements.py` has prepared.
+"""Trains the arranger's transformer on arrangements that `training/arrangements.py` prepares.
 
-    python -m rearrange.training.arranger --pack FOLDER [--out FOLDER] [--depth N] [--steps N] [--device cpu|cuda]
+    rearrange train arranger --data FOLDER [--jobs N] [--steps N] [-- --prepare | --depth N ...]
+
+On a GPU sequences are padded to one length and the network is compiled; where it is slower than it should be, the
+share of the device's own speed that a run prints says so.
 
 A step's sequences are drawn from its number alone; headers and charts are given, so that only what the model
 writes itself counts. At the end it prints the loss on songs of the validation share, by type of word, in nats,
@@ -9,7 +12,8 @@ beside that of a table of how often each word follows the word before it, counte
 
 import argparse
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +28,7 @@ from rearrange.genre import genre_names
 from rearrange.models.arranger import ArrangerConfig, build, save
 from rearrange.training.arrangement_pack import Pack, read_pack
 from rearrange.training.arrangement_windows import Windows
+from rearrange.training.arrangements import SHARES, prepare
 from rearrange.training.loop import Course, Schedule, trained_average
 from rearrange.training.start import start
 
@@ -64,9 +69,9 @@ class Batch:
     is_written: NDArray[np.bool_]
 
 
-def batch_of(sequences: Sequence[NDArray[np.uint16]]) -> Batch:
-    """Sequences side by side."""
-    longest = max(map(len, sequences))
+def batch_of(sequences: Sequence[NDArray[np.uint16]], *, length: int = 0) -> Batch:
+    """Sequences side by side, padded to the longest, or to `length`."""
+    longest = max(length, *map(len, sequences))
     ids = np.zeros((len(sequences), longest), dtype=np.int64)
     is_written = np.zeros(ids.shape, dtype=np.bool_)
     for row, sequence in enumerate(sequences):
@@ -75,14 +80,24 @@ def batch_of(sequences: Sequence[NDArray[np.uint16]]) -> Batch:
     return Batch(ids, is_written)
 
 
-def _word_losses(module: "torch.nn.Module", batch: Batch, device: str) -> "tuple[torch.Tensor, torch.Tensor]":
-    """Loss in nats of each word that is to be written, and the words."""
+_Hidden = Callable[["torch.Tensor"], "torch.Tensor"]
+
+
+def _word_losses(
+    module: "torch.nn.Module", batch: Batch, device: str, hidden_of: _Hidden | None = None
+) -> "tuple[torch.Tensor, torch.Tensor]":
+    """Loss in nats of each word that is to be written, and the words.
+
+    Parameters
+    ----------
+    hidden_of : the network's `hidden`, compiled, if it is
+    """
     import torch
 
     ids = torch.from_numpy(batch.ids).to(device)
     written = torch.from_numpy(batch.is_written[:, 1:]).to(device)
     with torch.autocast(device, torch.bfloat16):
-        hidden = module.hidden(ids[:, :-1])[written]  # type: ignore[operator]
+        hidden = (hidden_of or module.hidden)(ids[:, :-1])[written]  # type: ignore[operator]
         logits = module.logits(hidden)  # type: ignore[operator]
     words = ids[:, 1:][written]
     return torch.nn.functional.cross_entropy(logits.float(), words, reduction="none"), words
@@ -102,25 +117,49 @@ def train(windows: Windows, recipe: Recipe, folder: Path, device: str = "cpu") -
         n_words=len(VOCABULARY), depth=recipe.depth, genres=tuple(genre_names()), vocabulary=vocabulary_digest()
     )
     module = build(config).to(device)
-    shaped = [weight for weight in module.parameters() if weight.dim() > 1]
-    others = [weight for weight in module.parameters() if weight.dim() < 2]
-    optimizer = torch.optim.AdamW(
-        [{"params": shaped, "weight_decay": recipe.weight_decay}, {"params": others, "weight_decay": 0.0}],
-        lr=recipe.rate,
-        betas=(0.9, 0.95),
-    )
+    optimizers = _optimizers(module, recipe)
+
+    is_compiled = device == "cuda"
+    plain: _Hidden = module.hidden  # type: ignore[assignment]
+    hidden_of = torch.compile(plain) if is_compiled else plain
+
+    def drawn(step: int) -> Batch:
+        rng = np.random.default_rng([recipe.seed, _TRAINED, step])
+        length = recipe.context if is_compiled else 0
+        return batch_of([windows.draw(rng) for _ in range(recipe.batch)], length=length)
+
+    begun_s: list[float] = []
 
     def loss_of(step: int) -> torch.Tensor:
-        rng = np.random.default_rng([recipe.seed, _TRAINED, step])
-        batch = batch_of([windows.draw(rng) for _ in range(recipe.batch)])
-        return _word_losses(module, batch, device)[0].mean()
+        begun_s.append(time.perf_counter())
+        return _word_losses(module, drawn(step), device, hidden_of)[0].mean()
 
     course = Course(recipe.steps, recipe.rate_of, recipe.decay, longest_gradient=1.0)
-    average = trained_average(module, [optimizer], loss_of, course, folder=folder, device=device)
+    average = trained_average(module, optimizers, loss_of, course, folder=folder, device=device)
     save(folder / "model", config, average)
+    if len(begun_s) > 2:
+        step_s = float(np.median(np.diff(begun_s)))
+        words, share = recipe.batch * recipe.context, _share_of_speed(config, recipe, step_s, device)
+        print(f"{words / step_s:.0f} words a second, {share:.0%} of the speed at which the device multiplies")
     trained = build(config)
     trained.load_state_dict(average)
     return trained.to(device).eval()
+
+
+def _optimizers(module: "torch.nn.Module", recipe: Recipe) -> "list[torch.optim.Optimizer]":
+    """Muon for the layers' matrices, AdamW for words and norms, at one rate: Muon's steps are made as long as
+    AdamW's (J. Liu et al., "Muon is scalable for LLM training", 2025)."""
+    import torch
+
+    layers = [
+        weight for name, weight in module.named_parameters() if weight.dim() > 1 and name.startswith("layers.")
+    ]
+    chosen = set(layers)
+    others = [weight for weight in module.parameters() if weight not in chosen]
+    return [
+        torch.optim.Muon(layers, lr=recipe.rate, weight_decay=recipe.weight_decay, adjust_lr_fn="match_rms_adamw"),
+        torch.optim.AdamW(others, lr=recipe.rate, betas=(0.9, 0.95), weight_decay=0.0),
+    ]
 
 
 def losses_by_type(
@@ -152,39 +191,89 @@ def losses_by_type(
     return found
 
 
+def _share_of_speed(config: ArrangerConfig, recipe: Recipe, step_s: float, device: str) -> float:
+    """Arithmetic of a training step against what the device does in that time multiplying large matrices."""
+    import torch
+
+    n, width, words = 8192 if device == "cuda" else 2048, config.width, recipe.batch * recipe.context
+    weights = config.depth * (width * (2 * width + 2 * 64) + 3 * width * config.hidden) + config.n_words * width
+    attention = 2 * config.depth * width * recipe.context  # multiplications of a word: causal, queries and values
+    factors = torch.rand(2, n, n, device=device, dtype=torch.bfloat16)
+    took_s = float("inf")
+    for _ in range(5):
+        started_s = time.perf_counter()
+        float((factors[0] @ factors[1])[0, 0])  # waits for the device
+        took_s = min(took_s, time.perf_counter() - started_s)
+    return 6 * words * (weights + attention / 2) / step_s / (2 * n**3 / took_s)
+
+
 def _pack(folder: Path, share: str) -> Pack:
     pack = read_pack(folder / f"{share}.npz")
     if pack is None:
         raise UsageError(
-            f"{folder}: there is no {share}.npz of prepared arrangements",
-            "make it with python -m rearrange.training.arrangements",
+            f"{folder}: there is no {share}.npz of prepared arrangements", "--data makes them of the sets"
         )
     return pack
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Command line; see the module's docstring."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
-    parser.add_argument("--pack", type=Path, required=True, help="the folder of training.npz and validation.npz")
-    parser.add_argument("--out", type=Path, default=Path("out/arranger"))
-    parser.add_argument("--depth", type=int, default=Recipe.depth)
+    """Prepare arrangements, train, say how good the network is, and write it.
+
+    Raises
+    ------
+    UsageError : an archive or the arrangements are missing, or the device.
+    """
+    parser = argparse.ArgumentParser(description="Train the arranger's transformer.")
+    parser.add_argument("--data", type=Path, help="holds symbolic/; not needed where arrangements are prepared")
+    parser.add_argument("--sets", type=Path, default=Path("out/sets"), help="where the sets are unpacked")
+    parser.add_argument("--bank", type=Path, default=Path("out/arranger/arrangements"), help="keeps arrangements")
+    parser.add_argument("--out", type=Path, default=Path("out/arranger"), help="checkpoint and model")
+    parser.add_argument("--depth", type=int, default=Recipe.depth, help="layers; the width is 32 times as much")
     parser.add_argument("--steps", type=int, default=Recipe.steps)
     parser.add_argument("--batch", type=int, default=Recipe.batch)
     parser.add_argument("--context", type=int, default=Recipe.context, help="most words of a sequence")
     parser.add_argument("--rate", type=float, default=Recipe.rate)
     parser.add_argument("--seed", type=int, default=Recipe.seed)
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
-    asked = parser.parse_args(arguments)
+    parser.add_argument("--jobs", type=int, default=1, help="processes that prepare")
+    parser.add_argument("--limit", type=int, help="prepare only so many songs of each set, for a trial")
+    parser.add_argument("--prepare", action="store_true", help="prepare the arrangements, and stop")
+    options = parser.parse_args(arguments)
+    _check_device(options.device)
+    if options.data is not None:
+        for share, pack in prepare(
+            options.data / "symbolic",
+            options.sets,
+            options.bank,
+            seed=options.seed,
+            jobs=options.jobs,
+            limit=options.limit,
+        ).items():
+            print(
+                f"{share}: {len(pack)} arrangements, {len(pack.bar_ends)} bars, {len(pack.ids)} words", flush=True
+            )
+    windows, checked = (Windows(_pack(options.bank, share), options.context) for share in SHARES)
+    if options.prepare:
+        return 0
     recipe = replace(
         Recipe(),
-        **{name: getattr(asked, name) for name in ("depth", "steps", "batch", "context", "rate", "seed")},
+        **{name: getattr(options, name) for name in ("depth", "steps", "batch", "context", "rate", "seed")},
     )
-    windows, checked = (Windows(_pack(asked.pack, share), recipe.context) for share in ("training", "validation"))
-    trained = train(windows, recipe, asked.out, asked.device)
+    trained = train(windows, recipe, options.out, options.device)
     print(f"\n{'words':<12}{'n':>9}{'network':>9}{'table':>9}")
-    for name, (n, own, table) in losses_by_type(trained, windows, checked, recipe, asked.device).items():
+    for name, (n, own, table) in losses_by_type(trained, windows, checked, recipe, options.device).items():
         print(f"{name:<12}{n:>9}{own:>9.3f}{table:>9.3f}")
+    print(f"written to {options.out / 'model'}")
     return 0
+
+
+def _check_device(device: str) -> None:
+    import torch
+
+    if device == "cuda" and not torch.cuda.is_available():
+        raise UsageError(
+            "this computer has no cuda device", "--device cpu trains the small one in under three hours"
+        )
 
 
 if __name__ == "__main__":
