@@ -4,6 +4,7 @@ Conventions: `*_s` are seconds from the start of the song, `*_beat` quarter note
 else in the package converts between them.
 """
 
+from bisect import bisect_right
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -100,11 +101,11 @@ class Timeline:
 
     def tempo_bpm(self, beat: float) -> float:
         """Quarter notes per minute at a beat."""
-        xs, ys = self._knots
-        i = int(np.clip(np.searchsorted(xs, beat, side="right") - 1, 0, len(xs) - 2))
+        xs, ys = self.knots_beat, self.knots_s
+        i = min(max(bisect_right(xs, beat) - 1, 0), len(xs) - 2)
         return float(60.0 * (xs[i + 1] - xs[i]) / (ys[i + 1] - ys[i]))
 
-    @property
+    @cached_property
     def mean_tempo_bpm(self) -> float:
         """Median over beats of the local tempo, which an outlier at either end does not move."""
         if self.end_beat <= 1.0:

@@ -44,6 +44,18 @@ def test_rows_are_dropped_and_copied(network: ArrangerNetwork) -> None:
     torch.testing.assert_close(logits[1], _whole(network, [8, 9, 33])[-1], atol=1e-5, rtol=1e-5)
 
 
+def test_words_that_all_rows_begin_with_are_read_once(network: ArrangerNetwork) -> None:
+    shared = [40, 41, 42]
+    cache = network.start(3, shared)
+    assert cache.n_shared == 3
+    network.feed(cache, ROWS)
+    logits = network.feed(cache.rows([1, 2]), [[30, 31], [32]])
+    for row, own in zip([[*shared, *ROWS[1], 30, 31], [*shared, *ROWS[2], 32]], logits, strict=True):
+        torch.testing.assert_close(own, _whole(network, row)[-1], atol=1e-5, rtol=1e-5)
+    with pytest.raises(ValueError, match="41 words are more than the context of 40"):
+        network.feed(network.start(1, [1] * 39), [[1, 2]])
+
+
 def test_a_row_may_fill_the_context_beside_a_short_one(network: ArrangerNetwork) -> None:
     cache = network.start(2)
     row = [int(word) for word in np.random.default_rng(0).integers(0, 50, 40)]

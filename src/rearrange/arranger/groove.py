@@ -114,21 +114,24 @@ def play(
         accent, offset_ms = _template_at(groove, hit.onset_beat - bar)
         offset_ms += groove.role_offset_ms.get(role, 0.0)
         if hit.onset_beat not in shared:  # one hand plays a chord: its notes err together
-            shared[hit.onset_beat] = float(
-                np.clip(generator.normal(), -_MAX_DEVIATION, _MAX_DEVIATION) * groove.humanize_ms / 2
-            )
+            shared[hit.onset_beat] = _deviation(generator) * groove.humanize_ms / 2
         offset_ms += shared[hit.onset_beat]
         onset = swung(hit.onset_beat, groove, swing_amount) if hit.swings else hit.onset_beat
         end = hit.onset_beat + hit.duration_beat
         end = swung(end, groove, swing_amount) if hit.swings else end
         offset_beat = offset_ms / 1000 * timeline.tempo_bpm(onset) / 60
         level = hit.level * accent * velocity
-        level += float(np.clip(generator.normal(), -_MAX_DEVIATION, _MAX_DEVIATION)) * groove.humanize_velocity / 2
+        level += _deviation(generator) * groove.humanize_velocity / 2
         start = onset + offset_beat
         if hit.onset_beat >= 0:
             start = max(start, 0.0)
-        notes.append(Note(start, max(end - onset, _SHORTEST_BEAT), hit.pitch, int(np.clip(round(level), 1, 127))))
+        notes.append(Note(start, max(end - onset, _SHORTEST_BEAT), hit.pitch, min(max(round(level), 1), 127)))
     return without_overlaps(notes)
+
+
+def _deviation(generator: np.random.Generator) -> float:
+    """Standard deviations that a hand is off by."""
+    return min(max(generator.normal(), -_MAX_DEVIATION), _MAX_DEVIATION)
 
 
 def _template_at(groove: Groove, position_beat: float) -> tuple[float, float]:

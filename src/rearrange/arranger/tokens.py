@@ -18,6 +18,7 @@ than six beats cannot be written. Chords that `Chart` holds are not looked at: t
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
+from statistics import fmean
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -218,7 +219,7 @@ def _pitch_words(notes: Sequence[Note], shift: int) -> list[str]:
             longest[pitch] = max(longest.get(pitch, 0), duration_bin(note.duration_beat))
     if not longest:
         return []
-    words = [f"Velocity_{velocity_bin(float(np.mean([note.velocity for note in notes])))}"]
+    words = [f"Velocity_{velocity_bin(fmean(note.velocity for note in notes))}"]
     for duration in sorted(set(longest.values())):
         words.append(f"Duration_{DURATIONS[duration]}")
         words += [f"Pitch_{pitch}" for pitch in sorted(longest) if longest[pitch] == duration]

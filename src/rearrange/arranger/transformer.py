@@ -9,7 +9,6 @@ Conventions: words are those of `vocabulary`; a bar is its chart's words and its
 a passage in one of its versions. What is drawn for it follows from the seed, the passage and the version alone.
 """
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -42,6 +41,7 @@ class Writer:
 
     Parameters
     ----------
+    roles : what it writes; all else stays as the patterns have it
     n_versions : of each passage, of which the critics choose one
     shown_words, passage_words : most words of what is shown of the style, and of a passage
     rows : passages that are written side by side; bounds memory
@@ -49,6 +49,8 @@ class Writer:
 
     network: ArrangerNetwork
     sampling: Sampling = field(default_factory=Sampling)
+    roles: frozenset[Role] = frozenset(PLAYED_ROLES)
+    alone: bool = False
     n_versions: int = 4
     shown_words: int = 420
     passage_words: int = 560
@@ -68,10 +70,9 @@ def write_tracks(
     ------
     ValueError : a bar is too long, or its metre has no word.
     """
-    song = _Song(session, tuple(track for track in sketch if track.role in PLAYED_ROLES), writer)
-    if not song.sketch:
-        return ()
-    return song.written(progress)
+    song = _Song(session, tuple(track for track in sketch if track.role in writer.roles), writer)
+    rest = tuple(track for track in sketch if track.role not in writer.roles)
+    return (*song.written(progress), *rest) if song.sketch else rest
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,7 +125,7 @@ class _Song:
             theirs = [number for number in new if self._metre(number) == metre]
             theme = max(theirs, key=self._worth_as_theme)
             bars = self.passages[theme].bars
-            parts[theme] = self._best([theme], self._examples(bars))[0]
+            parts[theme] = self._best([theme], [] if self.writer.alone else self._examples(bars))[0]
             shown = [[*self.charts[index], *bar] for index, bar in zip(bars, parts[theme], strict=True)]
             others = [number for number in theirs if number != theme]
             at_once = max(self.writer.rows // self.writer.n_versions, 1)
@@ -205,10 +206,7 @@ class _Song:
         network, n_bars = self.writer.network, [len(self.passages[number].bars) for number, _ in rows]
         generators = [generator_for(self.session.seed, "write", *row) for row in rows]
         ranges = {role: self.session.genre.roles[role].range for role in self.programs}
-        numbers = list(dict.fromkeys(number for number, _ in rows))
-        cache = network.start(len(numbers))
-        network.feed(cache, [self._context(number, shown) for number in numbers])
-        cache = cache.rows([numbers.index(number) for number, _ in rows])
+        cache = network.start(len(rows), self._context(self._metre(rows[0][0]), shown))
         written: list[_Bars] = [[] for _ in rows]
         live = list(range(len(rows)))
         for step in range(max(n_bars)):
@@ -233,23 +231,26 @@ class _Song:
         shifts = bar_shifts(self.chart, index, key=self.session.score.key, chords=self.session.chords)
         return OpenBar(self.casts[self.chart.bars[index].section], shifts)
 
-    def _context(self, number: int, shown: Sequence[Sequence[int]]) -> list[int]:
-        """Header and bars of the style, up to where the passage begins."""
+    def _context(self, metre: Metre, shown: Sequence[Sequence[int]]) -> list[int]:
+        """Header and bars of the style, up to where a passage begins."""
         lengths = list(accumulate(map(len, shown)))
         kept = shown[: max(sum(length <= self.writer.shown_words for length in lengths), 1)]
-        wanted = [*kept, *(self.sketched[index] for index in self.passages[number].bars)]
-        header = encode_header(self._header(wanted, self._metre(number)))
-        return [*header, *(word for bar in kept for word in bar), ID["Target_None"]]
+        return [*encode_header(self._header(metre)), *(word for bar in kept for word in bar), ID["Target_None"]]
 
-    def _header(self, bars: Sequence[Sequence[int]], metre: Metre) -> Header:
-        """The header of a sequence that has what is shown, and a passage as busy as its sketch."""
-        n_beats = max(len(bars), 1) * metre.beats_per_bar
-        busy = sum((Counter(onset_counts(bar)) for bar in bars), Counter[Role]())
+    def _header(self, metre: Metre) -> Header:
+        """The header of all sequences in a metre: a band as busy as the sketch."""
+        own = [index for index, bar in enumerate(self.chart.bars) if bar.metre == metre]
+        counts = [onset_counts(self.sketched[index]) for index in own]
         genres, name = self.writer.network.config.genres, self.session.genre.name
+        players = {}
+        for role, program in self.programs.items():
+            busy = [count[role] for count in counts if role in count]
+            density = sum(busy) / (max(len(busy), 1) * metre.beats_per_bar)
+            players[role] = Player(0 if self.writer.alone else program, density)
         return Header(
             genres.index(name) if name in genres else None,
             metre,
             self.session.timeline.mean_tempo_bpm,
             self.session.score.key.mode,
-            {role: Player(program, busy[role] / n_beats) for role, program in self.programs.items()},
+            players,
         )

@@ -16,6 +16,7 @@ the sequence are ours.
 import hashlib
 import math
 from collections.abc import Mapping
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -152,6 +153,9 @@ _SNAPPED = np.array(
 )
 
 
+_LOG_DURATIONS = tuple(map(math.log, DURATIONS))
+
+
 def snapped(onset_beat: float) -> tuple[int, int]:
     """Position and micro-timing of an onset: positions from beat 0 on, and half positions off that.
 
@@ -185,6 +189,7 @@ def energy_bin(energy: float) -> int:
     return min(max(int(energy * _ENERGY_BINS), 0), _ENERGY_BINS - 1)
 
 
+@lru_cache(maxsize=1024)
 def velocity_bin(velocity: float) -> int:
     """Index in VELOCITIES of the nearest."""
     return min(range(len(VELOCITIES)), key=lambda i: abs(VELOCITIES[i] - velocity))
@@ -193,7 +198,7 @@ def velocity_bin(velocity: float) -> int:
 def duration_bin(duration_beat: float) -> int:
     """Index in DURATIONS of the nearest by ratio; eight beats at most."""
     length = math.log(max(duration_beat * BEAT, 0.5))
-    return min(range(len(DURATIONS)), key=lambda i: abs(math.log(DURATIONS[i]) - length))
+    return min(range(len(DURATIONS)), key=lambda i: abs(_LOG_DURATIONS[i] - length))
 
 
 def vocabulary_digest() -> str:

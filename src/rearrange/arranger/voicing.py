@@ -9,6 +9,7 @@ C4 sound muddy); a hand spans at most a tenth.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from statistics import fmean
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,7 +58,7 @@ class Voicer:
 
     def _cost(self, pitches: tuple[int, ...], melody_pitch: int | None) -> float:
         middle = (self.register[0] + self.register[1]) / 2
-        cost = 0.35 * abs(float(np.mean(pitches)) - middle)
+        cost = 0.35 * abs(fmean(pitches) - middle)
         if self.last:
             cost += _movement(self.last, pitches)
         for low, high in pairwise(pitches):
@@ -74,7 +75,7 @@ class Voicer:
 def _movement(before: Sequence[int], after: Sequence[int]) -> float:
     """Mean way of each new voice from the nearest old one, plus that of the top voice, which is heard most."""
     nearest = [min(abs(pitch - old) for old in before) for pitch in after]
-    return float(np.mean(nearest)) * 2 + 0.5 * abs(after[-1] - before[-1])
+    return fmean(nearest) * 2 + 0.5 * abs(after[-1] - before[-1])
 
 
 def _choose_classes(chord: Chord, n_voices: int, kind: str, evidence: NDArray[np.float64]) -> list[int]:

@@ -4,8 +4,8 @@ Decoder-only: root-mean-square norms, rotary positions, queries that share keys 
 words that are read and written by one table. One number, the depth, sets its size: it is 32 times as wide as deep,
 with heads of 64 that share one head of keys. Depth 8 has 5.7 M weights, 14 has 30 M.
 
-Conventions: torch has (rows, words, width). A row's words are counted from its own beginning; rows of a cache may
-differ in length, and what lies after a row's end is never looked at.
+Conventions: torch has (rows, words, width). Rows of a cache begin with the words that they share, if there are
+any, and go on with their own; they may differ in length, and what lies after a row's end is never looked at.
 
 Source: A. Vaswani et al., "Attention is all you need" (NeurIPS 2017); rotary positions of J. Su et al., "RoFormer"
 (2021); N. Shazeer, "GLU variants improve Transformer" (2020) and "Fast transformer decoding" (2019), for the keys.
@@ -20,6 +20,8 @@ from rearrange.models.stored import StoredConfig, load_network, save_network
 
 if TYPE_CHECKING:
     import torch
+
+    _Kept = tuple[torch.Tensor, torch.Tensor]  # keys and values
 
 __all__ = ["ArrangerConfig", "ArrangerNetwork", "Cache", "build", "load", "save"]
 
@@ -65,7 +67,7 @@ class _New:
 
     Parameters
     ----------
-    places : (rows, n), of each word in its row
+    places : (rows, n), of each word among its row's own
     turn : cosine and sine of their rotation, each (rows, 1, n, 32)
     real : rows and columns of those that are no padding
     n_seen : the longest row with them
@@ -128,20 +130,24 @@ def build(config: ArrangerConfig) -> "torch.nn.Module":
             heard = functional.scaled_dot_product_attention(query, key, value.to(query.dtype), is_causal=True)
             return self.rest(x, heard)
 
-        def cached(self, x: torch.Tensor, kept: tuple[torch.Tensor, torch.Tensor], new: _New) -> torch.Tensor:
-            """New words (rows, n, width) after those kept (rows, room, 64), which they join."""
+        def cached(self, x: torch.Tensor, kept: "_Kept", shared: "_Kept", new: _New) -> torch.Tensor:
+            """New words (rows, n, width) after those shared (n_shared, 64) and those kept (rows, room, 64), which
+            they join."""
             query, key, value = self.heads(x, new.turn)
             rows, at = new.real[0], new.places[new.real]
             kept[0][rows, at] = key[:, 0][new.real]
             kept[1][rows, at] = value[:, 0][new.real]
             keys, values = (each[:, : new.n_seen] for each in kept)
             # Heads are rows of one product: keys are read once, and not copied for each.
-            query = query.flatten(1, 2)  # (rows, heads * n, 64)
-            weights = (query @ keys.transpose(-1, -2) * _HEAD**-0.5).unflatten(1, (heads, -1))
+            query = query.flatten(1, 2) * _HEAD**-0.5  # (rows, heads * n, 64)
+            own = (query @ keys.transpose(-1, -2)).unflatten(1, (heads, -1))
             hidden = torch.arange(new.n_seen, device=x.device) > new.places[:, None, :, None]
-            chances = weights.masked_fill(hidden, -torch.inf).softmax(dim=-1).flatten(1, 2)
-            heard = (chances @ values).reshape(len(x), heads, -1, _HEAD)
-            return self.rest(x, heard)
+            own = own.masked_fill(hidden, -torch.inf).flatten(1, 2)
+            common = query @ shared[0].t()  # (rows, heads * n, n_shared)
+            chances = torch.cat([common, own], dim=-1).softmax(dim=-1)
+            n_shared = len(shared[0])
+            heard = chances[..., :n_shared] @ shared[1] + chances[..., n_shared:] @ values
+            return self.rest(x, heard.reshape(len(x), heads, -1, _HEAD))
 
     class Arranger(nn.Module):
         def __init__(self) -> None:
@@ -174,14 +180,14 @@ def build(config: ArrangerConfig) -> "torch.nn.Module":
 
         def fed(self, ids: torch.Tensor, lengths: torch.Tensor, cache: "Cache") -> torch.Tensor:
             column = torch.arange(ids.shape[1], device=ids.device)
-            places = (cache.lengths[:, None] + column).clamp(max=config.context - 1)
+            places = (cache.lengths[:, None] + column).clamp(max=config.context - 1 - cache.n_shared)
             row, own = torch.nonzero(column < lengths[:, None], as_tuple=True)
             n_seen = int((cache.lengths + lengths).max())
-            turn = (self.turn[0][places][:, None], self.turn[1][places][:, None])
-            new = _New(places, turn, (row, own), n_seen)
+            turned_by = self.turn[:, places + cache.n_shared][:, :, None]
+            new = _New(places, (turned_by[0], turned_by[1]), (row, own), n_seen)
             x = self.words(ids)
-            for layer, kept in zip(self.layers, cache.kept, strict=True):
-                x = layer.cached(x, kept, new)  # type: ignore[operator]
+            for layer, kept, shared in zip(self.layers, cache.kept, cache.shared, strict=True):
+                x = layer.cached(x, kept, shared, new)  # type: ignore[operator]
             ends = x[torch.arange(len(x), device=x.device), lengths - 1]
             return self.logits(self.last(ends))
 
@@ -191,11 +197,16 @@ def build(config: ArrangerConfig) -> "torch.nn.Module":
 class Cache:
     """What a network keeps of the words that it has read: keys and values of each layer, each (rows, room, 64).
 
-    `lengths` (rows,) says how many words of each row there are.
+    `lengths` (rows,) says how many words of its own each row has. `shared` has keys and values, each
+    (n_shared, 64), of the words that every row begins with.
     """
 
-    def __init__(self, kept: "list[tuple[torch.Tensor, torch.Tensor]]", lengths: "torch.Tensor") -> None:
-        self.kept, self.lengths = kept, lengths
+    def __init__(self, kept: "list[_Kept]", lengths: "torch.Tensor", shared: "list[_Kept]") -> None:
+        self.kept, self.lengths, self.shared = kept, lengths, shared
+
+    @property
+    def n_shared(self) -> int:
+        return len(self.shared[0][0])
 
     @property
     def room(self) -> int:
@@ -206,7 +217,8 @@ class Cache:
         import torch
 
         index = torch.as_tensor(chosen, dtype=torch.int64, device=self.lengths.device)
-        return Cache([(key[index], value[index]) for key, value in self.kept], self.lengths[index])
+        kept = [(key[index], value[index]) for key, value in self.kept]
+        return Cache(kept, self.lengths[index], self.shared)
 
     def grown(self, room: int) -> None:
         """Make room for rows of so many words."""
@@ -226,14 +238,27 @@ class ArrangerNetwork:
     def __init__(self, config: ArrangerConfig, module: "torch.nn.Module") -> None:
         self.config, self.module = config, module.eval()
 
-    def start(self, rows: int) -> Cache:
-        """A cache of so many rows without words."""
+    def start(self, rows: int, shared: Sequence[int] = ()) -> Cache:
+        """A cache of so many rows that begin with some words, which are read once, and have none of their own.
+
+        Raises
+        ------
+        ValueError : more words than the context has.
+        """
         import torch
 
         weight = next(self.module.parameters())
-        shape = (rows, 0, _HEAD)
-        kept = [(weight.new_zeros(shape), weight.new_zeros(shape)) for _ in range(self.config.depth)]
-        return Cache(kept, torch.zeros(rows, dtype=torch.int64, device=weight.device))
+
+        def nothing(*shape: int) -> "list[_Kept]":
+            return [(weight.new_zeros(shape), weight.new_zeros(shape)) for _ in range(self.config.depth)]
+
+        lengths = torch.zeros(rows, dtype=torch.int64, device=weight.device)
+        cache = Cache(nothing(rows, 0, _HEAD), lengths, nothing(0, _HEAD))
+        if shared:
+            first = self.start(1)
+            self.feed(first, [shared])
+            cache.shared = [(key[0, : len(shared)], value[0, : len(shared)]) for key, value in first.kept]
+        return cache
 
     def feed(self, cache: Cache, rows: Sequence[Sequence[int]]) -> "torch.Tensor":
         """Read words into the rows of a cache; the logits (rows, n_words) of what follows each.
@@ -251,8 +276,9 @@ class ArrangerNetwork:
         lengths = torch.tensor([len(row) for row in rows], device=cache.lengths.device)
         longest = int(lengths.max())
         needed = int((cache.lengths + lengths).max())
-        if needed > self.config.context:
-            raise ValueError(f"{needed} words are more than the context of {self.config.context}")
+        if cache.n_shared + needed > self.config.context:
+            words = f"{cache.n_shared + needed} words"
+            raise ValueError(f"{words} are more than the context of {self.config.context}")
         ids = torch.tensor([[*row, *[0] * (longest - len(row))] for row in rows], device=cache.lengths.device)
         cache.grown(needed)
         with torch.inference_mode():
