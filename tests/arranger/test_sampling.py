@@ -1,5 +1,7 @@
 """Drawing words: only what is allowed, as often as the network says, the same for the same seed."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 import torch
@@ -51,12 +53,14 @@ def network() -> ArrangerNetwork:
 
 def _bars(network: ArrangerNetwork, seeds: list[int], most: int = 60) -> tuple[list[list[int]], list[int]]:
     cache = network.start(len(seeds))
-    logits = network.feed(cache, [[ID["BOS_None"], ID["Bar_None"]]] * len(seeds)).numpy()
+
+    def feed(rows: Sequence[Sequence[int]]) -> "np.ndarray":
+        return network.feed(cache, rows).numpy()
+
+    logits = feed([[ID["BOS_None"], ID["Bar_None"]]] * len(seeds))
     generators = [np.random.default_rng(seed) for seed in seeds]
     writing = Writing([BAR] * len(seeds), {})
-    bars = write_bars(
-        network, cache, logits, writing=writing, generators=generators, sampling=Sampling(1.0, 1.0, most)
-    )
+    bars = write_bars(feed, logits, writing=writing, generators=generators, sampling=Sampling(1.0, 1.0, most))
     return bars, cache.lengths.tolist()
 
 

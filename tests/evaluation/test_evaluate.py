@@ -60,7 +60,7 @@ def test_songs_are_measured_and_a_broken_one_is_told(cli: Cli, data: Path, tmp_p
     assert result.code == 1
     assert "oracle freedoom d_e1m2" in result.err
     found = tables(output)["systems-oracle"]
-    assert list(found) == ["copy", "instrument-swap", "random-song", "patterns"]
+    assert list(found) == ["copy", "instrument-swap", "random-song", "patterns", "transformer"]
     assert found["copy"]["content"]["mean"] == pytest.approx(1.0)
     assert found["copy"]["content"]["songs"] == 2
     assert 0.5 < float(str(found["patterns"]["content"]["mean"])) <= 1.0

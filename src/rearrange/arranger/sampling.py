@@ -4,7 +4,7 @@ Every row has a generator of its own and draws from single-precision numbers in 
 depend on the rows beside it, but for what the network's own rounding makes of them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 
 from rearrange.arranger.grammar import Writing
 from rearrange.arranger.vocabulary import ID
-from rearrange.models.arranger import ArrangerNetwork, Cache
 
-__all__ = ["Sampling", "drawn", "write_bars"]
+__all__ = ["Feed", "Sampling", "drawn", "write_bars"]
+
+# Reads the new words of each row; gives the logits (rows, n_words) of what follows.
+Feed = Callable[[Sequence[Sequence[int]]], NDArray[np.float32]]
 
 _BAR = ID["Bar_None"]
 
@@ -73,19 +75,18 @@ def drawn(
 
 
 def write_bars(
-    network: ArrangerNetwork,
-    cache: Cache,
+    feed: Feed,
     logits: NDArray[np.float32],
     *,
     writing: Writing,
     generators: Sequence[np.random.Generator],
     sampling: Sampling = Sampling(),
 ) -> list[list[int]]:
-    """The parts of one bar of each row, with the word that ends it, which the cache has not read yet.
+    """The parts of one bar of each row, with the word that ends it, which has not been fed yet.
 
     Parameters
     ----------
-    cache : has read each row up to the end of the bar's chart; afterwards, the parts too
+    feed : has read each row up to the end of the bar's chart; afterwards, the parts too
     logits : (rows, n_words), of what follows that
     """
     bars: list[list[int]] = [[] for _ in generators]
@@ -103,4 +104,4 @@ def write_bars(
         if over.all():
             return bars
         new = [[] if over[row] else [int(words[row])] for row in range(len(bars))]
-        logits = network.feed(cache, new).float().cpu().numpy()
+        logits = feed(new)

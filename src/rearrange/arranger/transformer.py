@@ -14,6 +14,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import accumulate
 
+import numpy as np
+from numpy.typing import NDArray
+
 from rearrange.arranger.charts import Chart
 from rearrange.arranger.critics import rating
 from rearrange.arranger.grammar import OpenBar, Writing
@@ -42,6 +45,8 @@ class Writer:
     Parameters
     ----------
     roles : what it writes; all else stays as the patterns have it
+    guidance : how much farther than it would the network goes, in a theme that follows from the genre alone, from
+        what it would write of any genre
     n_versions : of each passage, of which the critics choose one
     shown_words, passage_words : most words of what is shown of the style, and of a passage
     rows : passages that are written side by side; bounds memory
@@ -50,7 +55,8 @@ class Writer:
     network: ArrangerNetwork
     sampling: Sampling = field(default_factory=Sampling)
     roles: frozenset[Role] = frozenset(PLAYED_ROLES)
-    alone: bool = False
+    guidance: float = 0.0
+    from_genre: bool = True
     n_versions: int = 4
     shown_words: int = 420
     passage_words: int = 560
@@ -125,7 +131,7 @@ class _Song:
             theirs = [number for number in new if self._metre(number) == metre]
             theme = max(theirs, key=self._worth_as_theme)
             bars = self.passages[theme].bars
-            parts[theme] = self._best([theme], [] if self.writer.alone else self._examples(bars))[0]
+            parts[theme] = self._best([theme], [] if self._is_from_genre else self._examples(bars))[0]
             shown = [[*self.charts[index], *bar] for index, bar in zip(bars, parts[theme], strict=True)]
             others = [number for number in theirs if number != theme]
             at_once = max(self.writer.rows // self.writer.n_versions, 1)
@@ -139,6 +145,14 @@ class _Song:
             for bar in parts[number if passage.again is None else passage.again]
         ]
         return self._tracks(whole, range(len(self.chart.bars)))
+
+    @property
+    def _is_from_genre(self) -> bool:
+        """Whether the network knows by itself how the genre is drummed, and need not be shown."""
+        drums_only = self.programs.keys() <= {Role.DRUMS}
+        return (
+            self.writer.from_genre and drums_only and self.session.genre.name in self.writer.network.config.drummed
+        )
 
     def _metre(self, number: int) -> Metre:
         return self.chart.bars[self.passages[number].bars[0]].metre
@@ -206,19 +220,26 @@ class _Song:
         network, n_bars = self.writer.network, [len(self.passages[number].bars) for number, _ in rows]
         generators = [generator_for(self.session.seed, "write", *row) for row in rows]
         ranges = {role: self.session.genre.roles[role].range for role in self.programs}
-        cache = network.start(len(rows), self._context(self._metre(rows[0][0]), shown))
+        metre, genre = self._metre(rows[0][0]), self._genre
+        caches = [network.start(len(rows), self._context(metre, genre, shown))]
+        if not shown and self.writer.guidance:
+            caches.append(network.start(len(rows), self._context(metre, None, shown)))
+
+        def feed(new: Sequence[Sequence[int]]) -> NDArray[np.float32]:
+            logits, *others = [network.feed(cache, new).float().cpu().numpy() for cache in caches]
+            return logits + self.writer.guidance * (logits - others[0]) if others else logits
+
         written: list[_Bars] = [[] for _ in rows]
         live = list(range(len(rows)))
         for step in range(max(n_bars)):
             still = [place for place, row in enumerate(live) if n_bars[row] > step]
             if len(still) < len(live):
-                cache, live = cache.rows(still), [live[place] for place in still]
+                caches = [cache.rows(still) for cache in caches]
+                live = [live[place] for place in still]
             indices = [self.passages[rows[row][0]].bars[step] for row in live]
-            logits = network.feed(cache, [self.charts[index] for index in indices]).float().cpu().numpy()
             bars = write_bars(
-                network,
-                cache,
-                logits,
+                feed,
+                feed([self.charts[index] for index in indices]),
                 writing=Writing([self._open(index) for index in indices], ranges),
                 generators=[generators[row] for row in live],
                 sampling=self.writer.sampling,
@@ -231,24 +252,32 @@ class _Song:
         shifts = bar_shifts(self.chart, index, key=self.session.score.key, chords=self.session.chords)
         return OpenBar(self.casts[self.chart.bars[index].section], shifts)
 
-    def _context(self, metre: Metre, shown: Sequence[Sequence[int]]) -> list[int]:
+    @property
+    def _genre(self) -> int | None:
+        genres, name = self.writer.network.config.genres, self.session.genre.name
+        return genres.index(name) if name in genres else None
+
+    def _context(self, metre: Metre, genre: int | None, shown: Sequence[Sequence[int]]) -> list[int]:
         """Header and bars of the style, up to where a passage begins."""
         lengths = list(accumulate(map(len, shown)))
         kept = shown[: max(sum(length <= self.writer.shown_words for length in lengths), 1)]
-        return [*encode_header(self._header(metre)), *(word for bar in kept for word in bar), ID["Target_None"]]
+        return [
+            *encode_header(self._header(metre, genre)),
+            *(word for bar in kept for word in bar),
+            ID["Target_None"],
+        ]
 
-    def _header(self, metre: Metre) -> Header:
+    def _header(self, metre: Metre, genre: int | None) -> Header:
         """The header of all sequences in a metre: a band as busy as the sketch."""
         own = [index for index, bar in enumerate(self.chart.bars) if bar.metre == metre]
         counts = [onset_counts(self.sketched[index]) for index in own]
-        genres, name = self.writer.network.config.genres, self.session.genre.name
         players = {}
         for role, program in self.programs.items():
             busy = [count[role] for count in counts if role in count]
             density = sum(busy) / (max(len(busy), 1) * metre.beats_per_bar)
-            players[role] = Player(0 if self.writer.alone else program, density)
+            players[role] = Player(0 if self._is_from_genre else program, density)
         return Header(
-            genres.index(name) if name in genres else None,
+            genre,
             metre,
             self.session.timeline.mean_tempo_bpm,
             self.session.score.key.mode,

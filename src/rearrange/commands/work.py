@@ -37,7 +37,7 @@ __all__ = [
 ]
 
 _ARRANGE_OPTIONS = (
-    *("style", "seed", "strength", "rhythm", "harmony", "instruments", "ornament"),
+    *("arranger", "style", "seed", "strength", "rhythm", "harmony", "instruments", "ornament"),
     *("tempo", "energy", "vocals"),
 )  # fmt: skip
 _CODED = (".mp3", ".ogg", ".opus", ".m4a")

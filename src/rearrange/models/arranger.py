@@ -42,6 +42,7 @@ class ArrangerConfig(StoredConfig):
     depth : layers, an even number
     context : most words of a row
     genres : whose each `Genre` word is, by slot
+    drummed : those whose drumming it has learnt from people
     vocabulary : digest of the vocabulary that it has learnt; a network is of no use with another
     """
 
@@ -49,6 +50,7 @@ class ArrangerConfig(StoredConfig):
     depth: int = 8
     context: int = 2048
     genres: tuple[str, ...] = ()
+    drummed: tuple[str, ...] = ()
     vocabulary: str = ""
 
     @property

@@ -109,6 +109,11 @@ def _genre_file(song: Song, _settings: object) -> Mapping[str, Path]:
     return {"genre": song.to_play.path}
 
 
+def _arranger_files(song: Song, settings: arrange.ArrangeSettings) -> Mapping[str, Path]:
+    network = shipped_files(arrange.NETWORK) if settings.arranger == "transformer" else {}
+    return {**_genre_file(song, settings), **network}
+
+
 def _render(song: Song, settings: render.RenderSettings, progress: Progress) -> Mapping[str, object]:
     folder = song.to_arrange
     arrangement = folder.read_arrangement()
@@ -213,7 +218,7 @@ STAGES: tuple[Stage, ...] = (
         outputs=("arrangement",),
         function=_arrange,
         weight=0.3,
-        outside=_genre_file,
+        outside=_arranger_files,
     ),
     Stage(
         "render",

@@ -8,6 +8,7 @@ always the song's own.
 import math
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 
 from rearrange.arranger.charts import in_beat_ratio, make_chart
 from rearrange.arranger.patterns import Dials, Session, arrange_tracks, choose_style, played_chords
@@ -19,9 +20,10 @@ from rearrange.models.stored import shipped
 from rearrange.progress import Progress, silent, span
 from rearrange.score import Arrangement, Role, Score, Timeline, Track
 
-__all__ = ["VERSION", "ArrangeSettings", "arrange", "choose_tempo"]
+__all__ = ["NETWORK", "VERSION", "ArrangeSettings", "arrange", "choose_tempo"]
 
-VERSION = 1
+VERSION = 2
+NETWORK = "arranger-small"  # the transformer that comes with the package
 
 # What a listener pays for double or half time, as a log tempo ratio: it is taken where it saves more than this.
 _RATIO_COST = 0.2
@@ -146,7 +148,7 @@ def arrange(
     def rewrite(sketch: Sequence[Track]) -> Sequence[Track]:
         if settings.arranger == "patterns":
             return sketch
-        chosen = writer or Writer(arranger_model.load(shipped("arranger-small")))
+        chosen = writer or _shipped_writer()
         try:
             return write_tracks(session, sketch, chosen, progress=span(progress, 0.3, 1.0))
         except ValueError as exc:
@@ -172,6 +174,11 @@ def arrange(
         kept_stems=kept,
         settings=asdict(settings),
     )
+
+
+@cache
+def _shipped_writer() -> Writer:
+    return Writer(arranger_model.load(shipped(NETWORK)))
 
 
 def _locked_roles(settings: ArrangeSettings, score: Score) -> frozenset[Role]:

@@ -3,7 +3,8 @@
 A sequence is the header, 2 to 4 bars from elsewhere in the same arrangement (of drumming now and then from another
 clip of the same style and metre), Target_None, then as many bars in a row as there is room for; EOS after a song's
 last bar. Now and then there is no context, so that a genre's token alone must do, or no genre, so that the context
-must; and now and then a role is left out, so that a part is learnt without the others.
+must, or neither, so that a genre can be held against none; and now and then a role is left out, so that a part is
+learnt without the others.
 
 Everything follows from the generator that is passed.
 """
@@ -20,17 +21,17 @@ from rearrange.score import Metre, Role
 from rearrange.training.arrangement_pack import Pack
 from rearrange.training.arrangement_tokens import header_ids, without_roles
 
-__all__ = ["CONTEXT", "Windows"]
+__all__ = ["CONTEXT", "DRUMMING", "Windows"]
 
 CONTEXT = 1536
 _CONTEXT_BARS = (2, 4)
-_WITHOUT_CONTEXT = 0.08
+_WITHOUT_CONTEXT = 0.12
 _WITHOUT_GENRE = 0.15
 _LEFT_OUT = 0.2  # of the sequences lack a role or two
 _FROM_START, _TO_END = 0.15, 0.15  # of the sequences begin with the song, or end with it
 _OTHER_CLIP = 0.3  # of drumming has its context from another clip
 _LEAST_BARS = 2  # after the context
-_DRUMMING = "drumming"
+DRUMMING = "drumming"
 _BY_LENGTH = 0.7  # an arrangement twice as long is drawn 2**this times as often
 
 
@@ -60,7 +61,7 @@ class Windows:
     def _like(self) -> dict[tuple[str, int, int], list[int]]:
         """Clips of drumming by style and metre."""
         found: dict[tuple[str, int, int], list[int]] = {}
-        for i in np.flatnonzero(self.pack.kinds == _DRUMMING):
+        for i in np.flatnonzero(self.pack.kinds == DRUMMING):
             found.setdefault(self._manner(int(i)), []).append(int(i))
         return found
 
@@ -84,7 +85,7 @@ class Windows:
             room -= len(bar)
             stop += 1
         counted = np.array([*shown, *range(bars.start, stop)], dtype=np.int64)
-        genre = "" if len(shown) and rng.random() < _WITHOUT_GENRE else str(pack.genres[i])
+        genre = "" if rng.random() < _WITHOUT_GENRE else str(pack.genres[i])
         header = self._header(i, genre, counted, without)
         is_over = stop == pack.bars(i).stop and bool(pack.ends[i]) and room >= 0
         end = [ID["EOS_None"]] if is_over else []
@@ -111,7 +112,7 @@ class Windows:
         """The bars that show the style, and those, from the first that is wanted, that may follow them."""
         pack, bars = self.pack, self.pack.bars(i)
         start = self._start(bars, rng)
-        like = self._like.get(self._manner(i), []) if pack.kinds[i] == _DRUMMING else []
+        like = self._like.get(self._manner(i), []) if pack.kinds[i] == DRUMMING else []
         others = [other for other in like if pack.songs[other] != pack.songs[i]]
         n_shown = int(rng.integers(_CONTEXT_BARS[0], _CONTEXT_BARS[1] + 1))
         if rng.random() < _WITHOUT_CONTEXT:

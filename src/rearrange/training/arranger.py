@@ -27,7 +27,7 @@ from rearrange.errors import UsageError
 from rearrange.genre import genre_names
 from rearrange.models.arranger import ArrangerConfig, build, save
 from rearrange.training.arrangement_pack import Pack, read_pack
-from rearrange.training.arrangement_windows import Windows
+from rearrange.training.arrangement_windows import DRUMMING, Windows
 from rearrange.training.arrangements import SHARES, prepare
 from rearrange.training.loop import Course, Schedule, trained_average
 from rearrange.training.start import start
@@ -113,8 +113,13 @@ def train(windows: Windows, recipe: Recipe, folder: Path, device: str = "cpu") -
     import torch
 
     torch.manual_seed(recipe.seed)
+    pack = windows.pack
     config = ArrangerConfig(
-        n_words=len(VOCABULARY), depth=recipe.depth, genres=tuple(genre_names()), vocabulary=vocabulary_digest()
+        n_words=len(VOCABULARY),
+        depth=recipe.depth,
+        genres=tuple(genre_names()),
+        drummed=tuple(sorted({str(genre) for genre in pack.genres[pack.kinds == DRUMMING] if genre})),
+        vocabulary=vocabulary_digest(),
     )
     module = build(config).to(device)
     optimizers = _optimizers(module, recipe)

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from rearrange.evaluation.baselines.symbolic import SYSTEMS, copy, fitted, instrument_swap, patterns, random_song
+from rearrange.evaluation.baselines.symbolic import SYSTEMS, arranged, copy, fitted, instrument_swap, random_song
 from rearrange.evaluation.measure import NotMeasurable
 from rearrange.evaluation.metrics import content_similarity
 from rearrange.genre import genre_names, load_genre
@@ -74,7 +74,7 @@ def test_a_random_song_is_another_song_of_the_same_length(n_bars: int) -> None:
     notes = [note for track in made.tracks for note in track.notes]
     assert max(note.onset_beat + note.duration_beat for note in notes) <= end + 1e-6
     assert max(note.onset_beat for note in notes) > end - 8  # not half of it silence
-    assert content(made) < content(patterns(SONG, GENRE, seed=0)) - 0.2
+    assert content(made) < content(arranged(SONG, GENRE, seed=0, arranger="patterns")) - 0.2
     assert made == random_song(SONG, [SONG, another(n_bars)], GENRE, seed=0)
 
 
@@ -114,7 +114,7 @@ def test_nothing_to_fit() -> None:
 
 
 def test_every_system_is_called_alike() -> None:
-    assert list(SYSTEMS) == ["copy", "instrument-swap", "random-song", "patterns"]
+    assert list(SYSTEMS) == ["copy", "instrument-swap", "random-song", "patterns", "transformer"]
     for name, system in SYSTEMS.items():
         assert system.name == name
         first = system.function(SONG, GENRE, 1, [another(), another(5, title="third")])

@@ -4,6 +4,7 @@
 * instrument swap: the same notes on the genre's instruments; what a General MIDI player's menu does.
 * random song: our own arrangement, in the genre, of another song. As much genre as we make, no content.
 * patterns: the rule-based arranger, the baseline of DESIGN 7.
+* transformer: the same with what the network writes of it.
 
 Conventions: every system is called alike (`SYSTEMS`), returns an Arrangement of the source's length, and gives
 the same notes for the same seed. Beats of the result are `beat_ratio` times the source's, bar lines included.
@@ -22,7 +23,7 @@ from rearrange.genre import Genre
 from rearrange.score import Arrangement, Chord, Metre, Note, Role, Score, Section, Timeline, Track, sorted_notes
 from rearrange.stages.arrange import ArrangeSettings, arrange
 
-__all__ = ["SYSTEMS", "Arranger", "System", "copy", "fitted", "instrument_swap", "patterns", "random_song"]
+__all__ = ["OURS", "SYSTEMS", "Arranger", "System", "arranged", "copy", "fitted", "instrument_swap", "random_song"]
 
 # Who plays a role that the genre has not: first who does the same work (sustaining, breaking chords, answering the
 # tune), in the end who plays the tune, whom every genre has. Drums and percussion share their kits.
@@ -38,6 +39,7 @@ _NEAREST: Mapping[Role, tuple[Role, ...]] = MappingProxyType(
         Role.PERCUSSION: (Role.PERCUSSION, Role.DRUMS),
     }
 )
+OURS = ArrangeSettings().arranger  # the system that `convert` uses
 _SHORTEST_BEAT = 1e-6  # what a cut leaves of a note, chord or section below this is nothing
 
 
@@ -87,14 +89,14 @@ def _program(track: Track, genre: Genre) -> int:
     return track.program if found is None else genre.roles[found].programs[0]
 
 
-def patterns(score: Score, genre: Genre, *, seed: int) -> Arrangement:
-    """The rule-based arranger at its middle settings.
+def arranged(score: Score, genre: Genre, *, seed: int, arranger: str) -> Arrangement:
+    """An arranger of ours at its middle settings.
 
     Raises
     ------
     TooLittleMusicError : there is nothing the genre could play.
     """
-    return arrange(score, genre, ArrangeSettings(seed=seed))
+    return arrange(score, genre, ArrangeSettings(seed=seed, arranger=arranger))
 
 
 def random_song(score: Score, others: Sequence[Score], genre: Genre, *, seed: int) -> Arrangement:
@@ -213,7 +215,14 @@ SYSTEMS: Mapping[str, System] = MappingProxyType(
             System(
                 "patterns",
                 "Patterns",
-                lambda score, genre, seed, others: patterns(score, genre, seed=seed),
+                lambda score, genre, seed, others: arranged(score, genre, seed=seed, arranger="patterns"),
+                True,
+                True,
+            ),
+            System(
+                "transformer",
+                "Transformer",
+                lambda score, genre, seed, others: arranged(score, genre, seed=seed, arranger="transformer"),
                 True,
                 True,
             ),

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from rearrange.audio import Audio
 from rearrange.errors import RearrangeError
 from rearrange.evaluation.bands import STEMS, Band, BandSpec, render_band
+from rearrange.evaluation.baselines import symbolic
 from rearrange.evaluation.baselines.ears import (
     basic_pitch_notes,
     first_drum_hits,
@@ -281,7 +282,7 @@ def _void(trial: Trial, reason: str) -> list[Row]:
     cell = Measure(None, reason)
     ears_cells = dict.fromkeys(("sdr_drums", "notes_all", "drums_mean", "beats", "chords"), cell)
     song_cells = dict.fromkeys(("content", "content_audio", "genre"), cell)
-    return [trial.row("ears", OURS, ears_cells), trial.row("songs", "patterns", song_cells)]
+    return [trial.row("ears", OURS, ears_cells), trial.row("songs", symbolic.OURS, song_cells)]
 
 
 def _seconds(timeline: Timeline, beats: Floats) -> Floats:

@@ -15,7 +15,7 @@ from rearrange.audio import Audio, loudness_lufs, true_peak_dbtp
 from rearrange.errors import RearrangeError
 from rearrange.evaluation.baselines.exemplar import exemplar
 from rearrange.evaluation.baselines.spectrogram_transfer import TransferSettings, transfer
-from rearrange.evaluation.baselines.symbolic import SYSTEMS
+from rearrange.evaluation.baselines.symbolic import OURS, SYSTEMS
 from rearrange.evaluation.judge import load_judge
 from rearrange.evaluation.measure import Measure, NotMeasurable, measured
 from rearrange.evaluation.metrics import (
@@ -39,7 +39,7 @@ from rearrange.stages.render import RenderSettings
 __all__ = ["TRANSFER", "sound_of_genres", "sound_of_systems"]
 
 TRANSFER = "spectrogram-transfer"
-_PLAYED = ("patterns", "instrument-swap", "copy")
+_PLAYED = ("patterns", "transformer", "instrument-swap", "copy")
 
 
 def sound_of_genres(data: Path, name: str, genres: Sequence[str], seconds: float) -> Sequence[Row]:
@@ -53,13 +53,13 @@ def sound_of_genres(data: Path, name: str, genres: Sequence[str], seconds: float
     score = hear(source).score
     rows = []
     for genre in genres:
-        arrangement = SYSTEMS["patterns"].function(score, load_genre(genre), 0, ())
+        arrangement = SYSTEMS[OURS].function(score, load_genre(genre), 0, ())
         result = _played(arrangement, genre)
         measures = {
             **_levels(source, result),
             "chroma_midi": measured(chroma_to_notes, result, arrangement.tracks, arrangement.timeline),
         }
-        rows.append(Row("sound", "recordings", name, "patterns", genre, measures=measures))
+        rows.append(Row("sound", "recordings", name, OURS, genre, measures=measures))
     return rows
 
 
