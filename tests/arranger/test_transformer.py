@@ -126,6 +126,47 @@ def test_locked_parts_are_not_written(writer: Writer) -> None:
     assert bass.notes == own.notes
 
 
+def test_another_song_shows_how_to_drum(writer: Writer) -> None:
+    song, rock, drums_only = (
+        band_song(n_bars=8),
+        load_genre("rock"),
+        replace(writer, roles=frozenset((Role.DRUMS,))),
+    )
+    reference = band_song(n_bars=12, progression=((6, "min"), (1, "maj")))
+    alone = replace(reference, tracks=tuple(t for t in reference.tracks if t.is_drum), chords=())
+    plain = replace(ASKED, arranger="patterns")
+    like, like_alone, unlike, sketched = (
+        arrange(song, rock, settings, writer=drums_only, reference=shown)
+        for settings, shown in ((plain, reference), (plain, alone), (ASKED, None), (plain, None))
+    )
+    for made in (like, like_alone, unlike):
+        for track in made.tracks:
+            assert (track == sketched.track(track.role)) == (track.role is not Role.DRUMS)
+    assert len({each.track(Role.DRUMS) for each in (like, like_alone, unlike)}) == 3
+
+
+def test_what_a_reference_cannot_show_is_one_clear_line(writer: Writer) -> None:
+    song, drums_only = band_song(n_bars=8), replace(writer, roles=frozenset((Role.DRUMS,)))
+    silent = replace(song, tracks=tuple(track for track in song.tracks if not track.is_drum))
+    for reference, genre, line in (
+        (silent, "rock", "the reference has no drums in 4/4"),
+        (band_song(n_bars=8, metre=Metre(3, 4)), "rock", "the reference has no drums in 4/4"),
+        (song, "classical", "Classical has no drums here"),
+    ):
+        with pytest.raises(UsageError, match=line) as caught:
+            arrange(song, load_genre(genre), ASKED, writer=drums_only, reference=reference)
+        assert "--like" in str(caught.value.hint)
+
+
+def test_a_genre_that_people_have_drummed_is_drummed_from_its_name(writer: Writer) -> None:
+    song, rock = band_song(n_bars=8), load_genre("rock")
+    shown = replace(writer, roles=frozenset((Role.DRUMS,)))
+    network = ArrangerNetwork(replace(writer.network.config, drummed=("rock",)), writer.network.module)
+    known, guided = (replace(shown, network=network, guidance=guidance) for guidance in (0.0, 1.0))
+    made = [arrange(song, rock, ASKED, writer=each).track(Role.DRUMS) for each in (shown, known, guided)]
+    assert len(set(made)) == 3
+
+
 def test_critics_hear_wrong_chords_rubs_other_rhythms_and_silence() -> None:
     song = band_song(n_bars=4, sections=[("A", 4, 0.6)])
     chart = make_chart(song)

@@ -10,7 +10,7 @@ a passage in one of its versions. What is drawn for it follows from the seed, th
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import accumulate
 
@@ -25,17 +25,14 @@ from rearrange.arranger.header import Header, Player, encode_header
 from rearrange.arranger.passages import Passage, passages
 from rearrange.arranger.patterns import Session
 from rearrange.arranger.sampling import Sampling, write_bars
+from rearrange.arranger.shown import Bars, Shown, by_reference, by_sketch, players_in
 from rearrange.arranger.tokens import bar_shifts, decode, encode, onset_counts
 from rearrange.arranger.vocabulary import ID, PLAYED_ROLES
 from rearrange.models.arranger import ArrangerNetwork
 from rearrange.progress import Progress, silent
-from rearrange.score import Metre, Role, Track
+from rearrange.score import Metre, Role, Score, Track
 
 __all__ = ["Writer", "write_tracks"]
-
-_Bars = list[list[int]]  # the words of some bars
-_EXAMPLE_BARS = 3
-_OWN_BARS_COST = 2  # players that a passage's own bars need more to be its example
 
 
 @dataclass(frozen=True)
@@ -56,7 +53,6 @@ class Writer:
     sampling: Sampling = field(default_factory=Sampling)
     roles: frozenset[Role] = frozenset(PLAYED_ROLES)
     guidance: float = 0.0
-    from_genre: bool = True
     n_versions: int = 4
     shown_words: int = 420
     passage_words: int = 560
@@ -64,21 +60,32 @@ class Writer:
 
 
 def write_tracks(
-    session: Session, sketch: Sequence[Track], writer: Writer, *, progress: Progress = silent
+    session: Session,
+    sketch: Sequence[Track],
+    writer: Writer,
+    *,
+    reference: Score | None = None,
+    progress: Progress = silent,
 ) -> tuple[Track, ...]:
-    """What the network plays of the roles that the sketch has.
+    """What the network plays of the roles that the sketch has, and the sketch's other tracks.
 
     Parameters
     ----------
-    sketch : the patterns' tracks of those roles, one of each; their programs are kept
+    sketch : the patterns' tracks, one of each role; their programs are kept
+    reference : a song in the style that is wanted
 
     Raises
     ------
-    ValueError : a bar is too long, or its metre has no word.
+    ValueError : a bar is too long, or its metre has no word; or the reference has nothing to show.
     """
-    song = _Song(session, tuple(track for track in sketch if track.role in writer.roles), writer)
+    written = tuple(track for track in sketch if track.role in writer.roles)
     rest = tuple(track for track in sketch if track.role not in writer.roles)
-    return (*song.written(progress), *rest) if song.sketch else rest
+    if not written:
+        if reference is not None:
+            names = " or ".join(sorted(role.value for role in writer.roles))
+            raise ValueError(f"{session.genre.title} has no {names} here that could be like the reference")
+        return rest
+    return (*_Song(session, written, writer, reference).written(progress), *rest)
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,6 +93,7 @@ class _Song:
     session: Session
     sketch: tuple[Track, ...]
     writer: Writer
+    reference: Score | None
 
     @property
     def chart(self) -> Chart:
@@ -126,13 +134,14 @@ class _Song:
     def written(self, progress: Progress) -> tuple[Track, ...]:
         """The whole song: in each metre first a theme, then all else."""
         new = [number for number, passage in enumerate(self.passages) if passage.again is None]
-        parts: dict[int, _Bars] = {}
+        parts: dict[int, Bars] = {}
         for metre in dict.fromkeys(map(self._metre, new)):
             theirs = [number for number in new if self._metre(number) == metre]
             theme = max(theirs, key=self._worth_as_theme)
-            bars = self.passages[theme].bars
-            parts[theme] = self._best([theme], [] if self._is_from_genre else self._examples(bars))[0]
-            shown = [[*self.charts[index], *bar] for index, bar in zip(bars, parts[theme], strict=True)]
+            before = self._shown_first(theme)
+            parts[theme] = self._best([theme], before)[0]
+            played = zip(self.passages[theme].bars, parts[theme], strict=True)
+            shown = replace(before, bars=[[*self.charts[index], *bar] for index, bar in played], guidance=0.0)
             others = [number for number in theirs if number != theme]
             at_once = max(self.writer.rows // self.writer.n_versions, 1)
             for start in range(0, len(others), at_once):
@@ -145,14 +154,6 @@ class _Song:
             for bar in parts[number if passage.again is None else passage.again]
         ]
         return self._tracks(whole, range(len(self.chart.bars)))
-
-    @property
-    def _is_from_genre(self) -> bool:
-        """Whether the network knows by itself how the genre is drummed, and need not be shown."""
-        drums_only = self.programs.keys() <= {Role.DRUMS}
-        return (
-            self.writer.from_genre and drums_only and self.session.genre.name in self.writer.network.config.drummed
-        )
 
     def _metre(self, number: int) -> Metre:
         return self.chart.bars[self.passages[number].bars[0]].metre
@@ -169,27 +170,32 @@ class _Song:
         )
         return is_usual, played, sum(len(self.playing[bar.index]) for bar in bars), -number
 
-    def _examples(self, passage: range) -> _Bars:
-        """Bars of the sketch that show the style to a passage: in a row, of its metre, of as many players as there
-        are, and of the passage itself only where no others have nearly as many."""
-        bars, metre = self.chart.bars, self.chart.bars[passage[0]].metre
-        counts = [len(roles) if bar.metre == metre else 0 for bar, roles in zip(bars, self.playing, strict=True)]
-        n = min(_EXAMPLE_BARS, len(bars))
+    def _shown_first(self, theme: int) -> Shown:
+        """What the network is shown before it writes a theme."""
+        metre = self._metre(theme)
+        if self.reference is not None:
+            bars = by_reference(self.reference, frozenset(self.programs), metre)
+            return Shown(players_in(bars, self.programs, metre), None, bars)
+        if self._knows_genre:
+            # Drummers' own playing has no kit but the first.
+            players = self._players(metre, dict.fromkeys(self.programs, 0))
+            return Shown(players, self._genre, guidance=self.writer.guidance)
+        bars = by_sketch(self.sketched, [bar.metre for bar in self.chart.bars], self.passages[theme].bars)
+        return Shown(self._players(metre, self.programs), self._genre, bars)
 
-        def worth(start: int) -> int:
-            meets = start < passage.stop and passage.start < start + n
-            return sum(counts[start : start + n]) - (_OWN_BARS_COST if meets else 0)
+    @property
+    def _knows_genre(self) -> bool:
+        """Whether the network has learnt from people what the genre plays, and need not be shown."""
+        return (
+            self.programs.keys() <= {Role.DRUMS} and self.session.genre.name in self.writer.network.config.drummed
+        )
 
-        best = max(range(len(bars) - n + 1), key=worth)
-        return [self.sketched[index] for index in range(best, best + n) if counts[index]]
+    def _players(self, metre: Metre, programs: Mapping[Role, int]) -> dict[Role, Player]:
+        bars = [words for words, bar in zip(self.sketched, self.chart.bars, strict=True) if bar.metre == metre]
+        return players_in(bars, programs, metre)
 
-    def _best(self, numbers: Sequence[int], shown: Sequence[Sequence[int]]) -> list[_Bars]:
-        """The best version of each passage: the words of each bar's parts.
-
-        Parameters
-        ----------
-        shown : bars of the style, charts and parts
-        """
+    def _best(self, numbers: Sequence[int], shown: Shown) -> list[Bars]:
+        """The best version of each passage: the words of each bar's parts."""
         n = self.writer.n_versions
         versions = self._write([(number, version) for number in numbers for version in range(n)], shown)
         best = []
@@ -215,21 +221,21 @@ class _Song:
             first_bar=bars.start,
         )
 
-    def _write(self, rows: Sequence[tuple[int, int]], shown: Sequence[Sequence[int]]) -> list[_Bars]:
+    def _write(self, rows: Sequence[tuple[int, int]], shown: Shown) -> list[Bars]:
         """Each row's bars."""
         network, n_bars = self.writer.network, [len(self.passages[number].bars) for number, _ in rows]
         generators = [generator_for(self.session.seed, "write", *row) for row in rows]
         ranges = {role: self.session.genre.roles[role].range for role in self.programs}
-        metre, genre = self._metre(rows[0][0]), self._genre
-        caches = [network.start(len(rows), self._context(metre, genre, shown))]
-        if not shown and self.writer.guidance:
-            caches.append(network.start(len(rows), self._context(metre, None, shown)))
+        metre = self._metre(rows[0][0])
+        caches = [network.start(len(rows), self._context(metre, shown))]
+        if shown.guidance:
+            caches.append(network.start(len(rows), self._context(metre, replace(shown, genre=None))))
 
         def feed(new: Sequence[Sequence[int]]) -> NDArray[np.float32]:
             logits, *others = [network.feed(cache, new).float().cpu().numpy() for cache in caches]
-            return logits + self.writer.guidance * (logits - others[0]) if others else logits
+            return logits + shown.guidance * (logits - others[0]) if others else logits
 
-        written: list[_Bars] = [[] for _ in rows]
+        written: list[Bars] = [[] for _ in rows]
         live = list(range(len(rows)))
         for step in range(max(n_bars)):
             still = [place for place, row in enumerate(live) if n_bars[row] > step]
@@ -257,29 +263,10 @@ class _Song:
         genres, name = self.writer.network.config.genres, self.session.genre.name
         return genres.index(name) if name in genres else None
 
-    def _context(self, metre: Metre, genre: int | None, shown: Sequence[Sequence[int]]) -> list[int]:
+    def _context(self, metre: Metre, shown: Shown) -> list[int]:
         """Header and bars of the style, up to where a passage begins."""
-        lengths = list(accumulate(map(len, shown)))
-        kept = shown[: max(sum(length <= self.writer.shown_words for length in lengths), 1)]
-        return [
-            *encode_header(self._header(metre, genre)),
-            *(word for bar in kept for word in bar),
-            ID["Target_None"],
-        ]
-
-    def _header(self, metre: Metre, genre: int | None) -> Header:
-        """The header of all sequences in a metre: a band as busy as the sketch."""
-        own = [index for index, bar in enumerate(self.chart.bars) if bar.metre == metre]
-        counts = [onset_counts(self.sketched[index]) for index in own]
-        players = {}
-        for role, program in self.programs.items():
-            busy = [count[role] for count in counts if role in count]
-            density = sum(busy) / (max(len(busy), 1) * metre.beats_per_bar)
-            players[role] = Player(0 if self._is_from_genre else program, density)
-        return Header(
-            genre,
-            metre,
-            self.session.timeline.mean_tempo_bpm,
-            self.session.score.key.mode,
-            players,
-        )
+        lengths = list(accumulate(map(len, shown.bars)))
+        kept = shown.bars[: max(sum(length <= self.writer.shown_words for length in lengths), 1)]
+        tempo_bpm, mode = self.session.timeline.mean_tempo_bpm, self.session.score.key.mode
+        header = encode_header(Header(shown.genre, metre, tempo_bpm, mode, shown.players))
+        return [*header, *(word for bar in kept for word in bar), ID["Target_None"]]

@@ -71,6 +71,10 @@ arrange_options = _stack(
         "--arranger", type=click.Choice(["patterns", "transformer"]),
         help="Who writes the rhythm section: the genre's written patterns, or a network. [patterns]",
     ),
+    click.option(
+        "--like", type=click.Path(path_type=Path), metavar="REF",
+        help="A song, audio or MIDI, whose drumming is taken in place of the genre's.",
+    ),
     click.option("--style", metavar="NAME", help="One of the genre's styles; else the best fit."),
     click.option("--seed", type=int, help="Another seed, another arrangement. [0]"),
     click.option("--strength", type=_ZERO_TO_ONE, metavar="0..1", help="How far from the song. [0.5]"),

@@ -120,18 +120,33 @@ def stage_choices(chosen: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     Raises
     ------
     UsageError : a name among --lock that is no part.
+    AudioFormatError : the song of --like is not there.
     """
     lock = chosen.get("lock")
     parts = None if lock is None else tuple(part.strip() for part in lock.split(",") if part.strip())
     for part in parts or ():
         if part not in set(Role):
             raise UsageError(f"--lock: there is no part {part!r}", f"the parts are {', '.join(Role)}")
+    like = _reference(chosen.get("like"))
     return {
         "separate": given(separator=_absolute(chosen.get("separator")), device=chosen.get("device")),
-        "arrange": given(**{name: chosen.get(name) for name in _ARRANGE_OPTIONS}, lock=parts),
+        "arrange": given(**{name: chosen.get(name) for name in _ARRANGE_OPTIONS}, lock=parts, like=like),
         "render": given(soundfont=_absolute(chosen.get("soundfont"))),
         "mix": given(loudness_lufs=chosen.get("loudness")),
     }
+
+
+def _reference(path: Path | None) -> str | None:
+    """The path from the root of a song that is there.
+
+    Raises
+    ------
+    AudioFormatError : it is not, or is a folder.
+    """
+    if path is None:
+        return None
+    song_kind(path)
+    return str(path.resolve())
 
 
 def _absolute(name: str | None) -> str | None:

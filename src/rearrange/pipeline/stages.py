@@ -15,20 +15,20 @@ from rearrange.audio import AudioWriter, read_audio, read_blocks
 from rearrange.errors import UsageError
 from rearrange.midi import read_midi
 from rearrange.models.stored import files_of, shipped_files
-from rearrange.pipeline.engine import Stage
-from rearrange.pipeline.song import Song
+from rearrange.pipeline.engine import Stage, run
+from rearrange.pipeline.song import Song, open_song
 from rearrange.progress import Progress, span
-from rearrange.score import Arrangement
+from rearrange.score import Arrangement, Score
 from rearrange.stages import analyse, arrange, mix, render, separate, transcribe
 from rearrange.synth.soundfonts import resolve_soundfont
-from rearrange.workspace import to_plain
+from rearrange.workspace import safe_name, to_plain
 
 __all__ = ["SAMPLE_RATE", "STAGES", "stages_between"]
 
 # Songs are read at this rate, whatever they come in: it is what separators are trained on, and an hour of
 # 192 kHz would not fit in memory.
 SAMPLE_RATE = 44100
-_READING_SHARE = 0.1  # of a stage's progress
+_READING_SHARE, _REFERENCE_SHARE = 0.1, 0.7  # of a stage's progress
 
 
 def _separate(song: Song, settings: separate.SeparateSettings, progress: Progress) -> Mapping[str, object]:
@@ -93,7 +93,13 @@ def _analyser_files(_song: Song, _settings: analyse.AnalyseSettings) -> Mapping[
 def _arrange(song: Song, settings: arrange.ArrangeSettings, progress: Progress) -> Mapping[str, object]:
     score = song.workspace.read_score()
     stems = () if song.is_midi else tuple(song.workspace.stem_paths)
-    arrangement = arrange.arrange(score, song.to_play, settings, stems=stems, progress=progress)
+    reference = None
+    if settings.like is not None:
+        reference = _heard_apart(song, Path(settings.like), span(progress, 0.0, _REFERENCE_SHARE))
+        progress = span(progress, _REFERENCE_SHARE, 1.0)
+    arrangement = arrange.arrange(
+        score, song.to_play, settings, stems=stems, reference=reference, progress=progress
+    )
     song.to_arrange.write_arrangement(arrangement, title=song.source.title)
     return {
         "genre": arrangement.genre,
@@ -109,9 +115,26 @@ def _genre_file(song: Song, _settings: object) -> Mapping[str, Path]:
     return {"genre": song.to_play.path}
 
 
+def _heard_apart(song: Song, path: Path, progress: Progress) -> Score:
+    """Another song as it is heard, which is kept in the song's folder.
+
+    Raises
+    ------
+    RearrangeError : it cannot be read, or there is no music in it.
+    """
+    name = f"{safe_name(path.stem)}-{hashlib.sha256(bytes(path)).hexdigest()[:8]}.rearrange"
+    with open_song(song.workspace.folder / "references" / name, path) as other:
+        run(other, stages_between("separate", "analyse"), {}, progress=progress)
+        return other.workspace.read_score()
+
+
 def _arranger_files(song: Song, settings: arrange.ArrangeSettings) -> Mapping[str, Path]:
-    network = shipped_files(arrange.NETWORK) if settings.arranger == "transformer" else {}
-    return {**_genre_file(song, settings), **network}
+    files = dict(_genre_file(song, settings))
+    if settings.arranger == "transformer" or settings.like is not None:
+        files |= shipped_files(arrange.NETWORK)
+    if settings.like is not None:
+        files["like"] = Path(settings.like)
+    return files
 
 
 def _render(song: Song, settings: render.RenderSettings, progress: Progress) -> Mapping[str, object]:

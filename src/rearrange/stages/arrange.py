@@ -41,6 +41,7 @@ class ArrangeSettings:
     `tempo` is keep, genre or quarter notes per minute. `energy` in [-1, 1] makes everything quieter or louder.
     `vocals`: keep the song's voice, play its melody, or drop both; auto plays.
     `lock` names roles whose notes stay. `arranger` is who writes what the genre plays: patterns or transformer.
+    `like` is the path of a song whose manner is taken in place of the genre's own, where the transformer writes.
     """
 
     seed: int = 0
@@ -55,6 +56,7 @@ class ArrangeSettings:
     lock: tuple[str, ...] = ()
     style: str | None = None
     arranger: str = "patterns"
+    like: str | None = None
 
     def __post_init__(self) -> None:
         """Check what can be checked without a song.
@@ -112,6 +114,7 @@ def arrange(
     *,
     stems: Collection[str] = (),
     writer: Writer | None = None,
+    reference: Score | None = None,
     progress: Progress = silent,
 ) -> Arrangement:
     """Arrange a song in a genre.
@@ -120,6 +123,7 @@ def arrange(
     ----------
     stems : names of the stems that there are, for `vocals="keep"`
     writer : the transformer, if it is asked for; the one that comes with the package where it is None
+    reference : the song that `like` names, as it was heard; with it the transformer writes, whoever is asked for
 
     Raises
     ------
@@ -146,13 +150,14 @@ def arrange(
     session = Session(song, chart, genre, style, dials, chords, timeline, ratio, settings.seed)
 
     def rewrite(sketch: Sequence[Track]) -> Sequence[Track]:
-        if settings.arranger == "patterns":
+        if settings.arranger == "patterns" and reference is None:
             return sketch
         chosen = writer or _shipped_writer()
         try:
-            return write_tracks(session, sketch, chosen, progress=span(progress, 0.3, 1.0))
+            return write_tracks(session, sketch, chosen, reference=reference, progress=span(progress, 0.3, 1.0))
         except ValueError as exc:
-            raise UsageError(f"{exc}", "the patterns can: --arranger patterns") from exc
+            hint = "the patterns can: --arranger patterns" if reference is None else "--like takes another song"
+            raise UsageError(f"{exc}", hint) from exc
 
     with_melody = not kept and settings.vocals != "drop"
     tracks = arrange_tracks(session, locked=locked, with_melody=with_melody, rewrite=rewrite)

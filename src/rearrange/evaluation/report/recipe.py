@@ -35,7 +35,7 @@ _OPTIONS = {  # settings that have an option of their own name in `convert`, by 
     "render": ("soundfont",),
     "mix": ("loudness_lufs",),
 }
-_FILES = ("separator", "soundfont", "genre")  # settings that may be paths
+_FILES = ("separator", "soundfont", "genre", "like")  # settings that may be paths
 _DEFAULT_NAME = {"loudness_lufs": "loudness"}  # of an option that is not called as its setting
 
 
