@@ -11,7 +11,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 folder="${1:-../shared/data}" device="${2:-cpu}"
 shift $(($# < 2 ? $# : 2))
-size=(--depth 8 --steps 2200 --context 768)
+size=(--depth 8 --steps 1700 --context 768)
 if [ "$device" = cuda ]; then size=(--depth 14 --steps 6000 --batch 64 --rate 0.0015); fi
 data=(--data "$folder" --jobs "$(getconf _NPROCESSORS_ONLN)")
 if [ "$folder" = - ]; then data=(); fi

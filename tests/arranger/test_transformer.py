@@ -28,7 +28,7 @@ def writer() -> Writer:
         n_words=len(VOCABULARY), depth=2, genres=tuple(genre_names()), vocabulary=vocabulary_digest()
     )
     # Random weights end no bar by themselves.
-    return Writer(ArrangerNetwork(config, build(config)), Sampling(1.0, 0.95, most_words=40), n_versions=2)
+    return Writer(ArrangerNetwork(config, build(config)), Sampling(1.0, 0.95, most_words=40), n_themes=2)
 
 
 def test_a_song_is_cut_into_passages_and_those_that_return_are_known() -> None:

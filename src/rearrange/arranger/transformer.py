@@ -44,7 +44,7 @@ class Writer:
     roles : what it writes; all else stays as the patterns have it
     guidance : how much farther than it would the network goes, in a theme that follows from the genre alone, from
         what it would write of any genre
-    n_versions : of each passage, of which the critics choose one
+    n_themes, n_versions : of a theme, and of each other passage; the critics choose one
     shown_words, passage_words : most words of what is shown of the style, and of a passage
     rows : passages that are written side by side; bounds memory
     """
@@ -53,7 +53,8 @@ class Writer:
     sampling: Sampling = field(default_factory=Sampling)
     roles: frozenset[Role] = frozenset(PLAYED_ROLES)
     guidance: float = 0.0
-    n_versions: int = 4
+    n_themes: int = 4
+    n_versions: int = 2
     shown_words: int = 420
     passage_words: int = 560
     rows: int = 48
@@ -139,7 +140,7 @@ class _Song:
             theirs = [number for number in new if self._metre(number) == metre]
             theme = max(theirs, key=self._worth_as_theme)
             before = self._shown_first(theme)
-            parts[theme] = self._best([theme], before)[0]
+            parts[theme] = self._best([theme], before, self.writer.n_themes)[0]
             played = zip(self.passages[theme].bars, parts[theme], strict=True)
             shown = replace(before, bars=[[*self.charts[index], *bar] for index, bar in played], guidance=0.0)
             others = [number for number in theirs if number != theme]
@@ -147,7 +148,7 @@ class _Song:
             for start in range(0, len(others), at_once):
                 progress(len(parts) / len(new), "writing")
                 batch = others[start : start + at_once]
-                parts |= dict(zip(batch, self._best(batch, shown), strict=True))
+                parts |= dict(zip(batch, self._best(batch, shown, self.writer.n_versions), strict=True))
         whole = [
             bar
             for number, passage in enumerate(self.passages)
@@ -194,9 +195,8 @@ class _Song:
         bars = [words for words, bar in zip(self.sketched, self.chart.bars, strict=True) if bar.metre == metre]
         return players_in(bars, programs, metre)
 
-    def _best(self, numbers: Sequence[int], shown: Shown) -> list[Bars]:
-        """The best version of each passage: the words of each bar's parts."""
-        n = self.writer.n_versions
+    def _best(self, numbers: Sequence[int], shown: Shown, n: int) -> list[Bars]:
+        """The best of `n` versions of each passage: the words of each bar's parts."""
         versions = self._write([(number, version) for number in numbers for version in range(n)], shown)
         best = []
         for i, number in enumerate(numbers):
