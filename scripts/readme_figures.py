@@ -1,14 +1,15 @@
 """Write the figures of an evaluation into the README and docs/figures.md.
 
-    python scripts/readme_figures.py out/evaluate/tables.json [MORE/tables.json ...]
+    python scripts/readme_figures.py out/evaluate/tables.json [MORE/tables.json ...] [--only NAME]
 
 The README has its tables between comments such as `<!-- systems -->` and `<!-- /systems -->`; docs/figures.md
-is the evaluation's tables.md as it is. Groups that were evaluated apart may be given one after the other.
+is the evaluation's tables.md as it is. Groups that were evaluated apart may be given one after the other. With
+`--only` one table of the README is written, and nothing else.
 """
 
+import argparse
 import json
 import re
-import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -111,6 +112,19 @@ def genres(figures: Figures, name: str) -> str:
     )
 
 
+def arrangers(figures: Figures) -> str:
+    """Who may write the rhythm section, side by side, from MIDI."""
+    places = [("systems-oracle", each) for each in ("content", "melody F1", "chords", "genre", "rhythm alone")]
+    places += [("variety-oracle", each) for each in ("distinct bars", "groove sim.", "micro-timing", "velocity")]
+    return table(
+        ["", *(heading for _, heading in places)],
+        (
+            [name, *(figures.text(table_name, name, heading, interval=True) for table_name, heading in places)]
+            for name in ("patterns", "transformer")
+        ),
+    )
+
+
 def ears(figures: Figures) -> str:
     def of(what: str, name: str, system: str, headings: Iterable[str], digits: int = 2) -> str:
         return figures.several(f"{what}-{name}", system, headings, digits=digits)
@@ -164,6 +178,7 @@ def sound(figures: Figures) -> str:
 
 BLOCKS: dict[str, Callable[[Figures], str]] = {
     "systems": systems,
+    "arrangers": arrangers,
     "genres-midi": lambda figures: genres(figures, "oracle"),
     "genres-sound": lambda figures: genres(figures, "bands"),
     "ears": ears,
@@ -171,20 +186,28 @@ BLOCKS: dict[str, Callable[[Figures], str]] = {
 }
 
 
-def main(paths: list[Path]) -> None:
-    figures = Figures(paths)
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("paths", type=Path, nargs="+")
+    parser.add_argument("--only", choices=tuple(BLOCKS))
+    args = parser.parse_args()
+    figures, paths = Figures(args.paths), args.paths
     readme = ROOT / "README.md"
     text = readme.read_text(encoding="utf-8")
     for name, make in BLOCKS.items():
+        if args.only not in (None, name):
+            continue
         block = f"<!-- {name} -->\n{make(figures)}\n<!-- /{name} -->"
         text, found = re.subn(f"<!-- {name} -->.*?<!-- /{name} -->", lambda _, b=block: b, text, flags=re.DOTALL)
         if found != 1:
             raise SystemExit(f"{readme}: there is no place for the table {name}")
     readme.write_text(text, encoding="utf-8")
+    if args.only:
+        return
     whole = "# Figures\n\nAll tables of one evaluation, as it wrote them; [what they mean](evaluation.md).\n\n"
     parts = [path.with_suffix(".md").read_text(encoding="utf-8") for path in paths]
     (ROOT / "docs" / "figures.md").write_text(whole + "\n".join(parts), encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main([Path(argument) for argument in sys.argv[1:]])
+    main()

@@ -158,6 +158,19 @@ def test_locked_parts_are_identical(song: Score) -> None:
         arrange(song, load_genre(genre_names()[0]), ArrangeSettings(lock=("pad",)))
 
 
+def test_a_part_is_redone_and_all_else_stays(song: Score) -> None:
+    genre = load_genre(genre_names()[0])
+    before = arrange(song, genre)
+    role = before.tracks[-1].role
+    again = arrange(song, genre, ArrangeSettings(redo=(f"{role.value}=3",)))
+    assert [track.program for track in again.tracks] == [track.program for track in before.tracks]
+    assert [track.role for track in again.tracks if track != before.track(track.role)] == [role]
+    assert arrange(song, genre, ArrangeSettings(redo=(f"{role.value}=0",))).tracks == before.tracks
+    for wrong in ("drums", "drums=x", "banjo=3"):
+        with pytest.raises(UsageError, match="cannot redo"):
+            ArrangeSettings(redo=(wrong,))
+
+
 def test_instruments_dial_keeps_the_songs_own(song: Score) -> None:
     genre = load_genre(genre_names()[0])
     kept = arrange(song, genre, ArrangeSettings(instruments=0.0)).track(Role.MELODY)

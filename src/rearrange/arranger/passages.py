@@ -1,7 +1,7 @@
 """A song cut into passages that can be written side by side, and which of them return.
 
-A passage is a few bars of one section in one metre. One that has the chords, the place and the length of an
-earlier one of the same label returns: it is that passage again.
+A passage is a few bars of one section in one metre. One that has the chords of an earlier one of the same
+label, and its place in the section, returns: it is that passage again.
 """
 
 from collections.abc import Sequence
@@ -35,7 +35,7 @@ def passages(chart: Chart, chords: Sequence[Chord], lengths: Sequence[int], *, m
 
     Parameters
     ----------
-    chords : those played, sorted
+    chords : those played, sorted; none where they do not matter, to drums
     lengths : about how many words each bar takes
     most_words : of a passage, unless one bar alone has more
     """
@@ -43,7 +43,8 @@ def passages(chart: Chart, chords: Sequence[Chord], lengths: Sequence[int], *, m
     seen: dict[tuple[object, ...], int] = {}
     for run in _runs(chart):
         for bars in _cut(run, lengths, most_words):
-            same = (chart.bars[bars[0]].label, *(_content(chart.bars[index], chords) for index in bars))
+            first = chart.bars[bars[0]]
+            same = (first.label, first.bar_in_section, *(_content(chart.bars[index], chords) for index in bars))
             found.append(Passage(bars, seen.get(same)))
             seen.setdefault(same, len(found) - 1)
     return found

@@ -5,8 +5,8 @@ patterns. How far it goes is set by dials in [0, 1]; at 0.5 the genre is played 
 song's own parts stay longer (in the order of `_KEEP_BELOW`), above it everything is done more.
 """
 
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -45,7 +45,8 @@ class Session:
     """What every part of one arrangement is made from.
 
     `score` is the song in the arrangement's beats; `chords` are what is played (see `played_chords`);
-    `timeline` is the arrangement's, for timing in ms; `beat_ratio` its beats per beat of the song.
+    `timeline` is the arrangement's, for timing in ms; `beat_ratio` its beats per beat of the song. `redone` has
+    the seeds of parts that have one of their own.
     """
 
     score: Score
@@ -57,6 +58,11 @@ class Session:
     timeline: Timeline
     beat_ratio: float
     seed: int
+    redone: Mapping[Role, int] = field(default_factory=dict)
+
+    def seed_of(self, role: Role) -> int:
+        """What the notes of a part are drawn by; its instrument is drawn by `seed`."""
+        return self.redone.get(role, self.seed)
 
 
 def choose_style(genre: Genre, metre: Metre, tempo_bpm: float, *, seed: int, name: str | None = None) -> Style:
@@ -142,7 +148,7 @@ def _patterned(role: Role, session: Session) -> Track:
         session.style,
         session.chart,
         session.chords,
-        session.seed,
+        session.seed_of(role),
     )
     spec = genre.roles[role]
     placed = place(role, chart, style, genre.energy, density=0.5 + session.dials.rhythm, seed=seed)
@@ -170,7 +176,7 @@ def _patterned(role: Role, session: Session) -> Track:
     )
     end = session.score.timeline.end_beat
     inside = tuple(_until(note, end) for note in notes if note.onset_beat < end - 1e-6)
-    return Track(role.value, role, _program(spec, style, seed), role in RHYTHM_ROLES, inside)
+    return Track(role.value, role, _program(spec, style, session.seed), role in RHYTHM_ROLES, inside)
 
 
 def _until(note: Note, end_beat: float) -> Note:
@@ -205,7 +211,7 @@ def _melody_tracks(own: Track, session: Session) -> list[Track]:
         beat_ratio=session.beat_ratio,
         rhythm=dials.rhythm,
         ornament=dials.ornament,
-        generator=generator_for(session.seed, Role.MELODY),
+        generator=generator_for(session.seed_of(Role.MELODY), Role.MELODY),
     )
     keeps_instrument = dials.instruments < _SWAP_INSTRUMENTS_FROM
     program = own.program if keeps_instrument else _program(spec, session.style, session.seed)

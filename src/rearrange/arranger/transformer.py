@@ -31,6 +31,7 @@ from rearrange.arranger.vocabulary import ID, PLAYED_ROLES
 from rearrange.models.arranger import ArrangerNetwork
 from rearrange.progress import Progress, silent
 from rearrange.score import Metre, Role, Score, Track
+from rearrange.styles import RHYTHM_ROLES
 
 __all__ = ["Writer", "write_tracks"]
 
@@ -130,7 +131,9 @@ class _Song:
     @cached_property
     def passages(self) -> list[Passage]:
         lengths = [len(bar) for bar in self.sketched]
-        return passages(self.chart, self.session.chords, lengths, most_words=self.writer.passage_words)
+        is_rhythm = all(role in RHYTHM_ROLES for role in self.programs)
+        chords = () if is_rhythm else self.session.chords
+        return passages(self.chart, chords, lengths, most_words=self.writer.passage_words)
 
     def written(self, progress: Progress) -> tuple[Track, ...]:
         """The whole song: in each metre first a theme, then all else."""
@@ -224,7 +227,7 @@ class _Song:
     def _write(self, rows: Sequence[tuple[int, int]], shown: Shown) -> list[Bars]:
         """Each row's bars."""
         network, n_bars = self.writer.network, [len(self.passages[number].bars) for number, _ in rows]
-        generators = [generator_for(self.session.seed, "write", *row) for row in rows]
+        generators = [generator_for(self.session.seed, "write", *self._redone, *row) for row in rows]
         ranges = {role: self.session.genre.roles[role].range for role in self.programs}
         metre = self._metre(rows[0][0])
         caches = [network.start(len(rows), self._context(metre, shown))]
@@ -253,6 +256,12 @@ class _Song:
             for row, bar in zip(live, bars, strict=True):
                 written[row].append(bar[:-1])  # the next bar's chart begins with the word that ends this one
         return written
+
+    @property
+    def _redone(self) -> list[str]:
+        """What is drawn anew, all together, where a part that is written has another seed than the song."""
+        seeds = {role: self.session.seed_of(role) for role in self.programs}
+        return [f"{role.value} {seed}" for role, seed in seeds.items() if seed != self.session.seed]
 
     def _open(self, index: int) -> OpenBar:
         shifts = bar_shifts(self.chart, index, key=self.session.score.key, chords=self.session.chords)

@@ -89,6 +89,7 @@ arrange_options = _stack(
         help="Keep the voice itself, play its tune, or leave both out. [auto]",
     ),
     click.option("--lock", metavar="PARTS", help="Parts to leave as they are, e.g. melody,bass."),
+    click.option("--redo", metavar="PART=SEED", help="Play parts anew, by another seed, e.g. drums=3,bass=1."),
 )  # fmt: skip
 
 render_options = click.option(

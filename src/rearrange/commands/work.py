@@ -122,18 +122,21 @@ def stage_choices(chosen: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     UsageError : a name among --lock that is no part.
     AudioFormatError : the song of --like is not there.
     """
-    lock = chosen.get("lock")
-    parts = None if lock is None else tuple(part.strip() for part in lock.split(",") if part.strip())
-    for part in parts or ():
+    lock, redo = (_listed(chosen.get(name)) for name in ("lock", "redo"))
+    for part in lock or ():
         if part not in set(Role):
             raise UsageError(f"--lock: there is no part {part!r}", f"the parts are {', '.join(Role)}")
     like = _reference(chosen.get("like"))
     return {
         "separate": given(separator=_absolute(chosen.get("separator")), device=chosen.get("device")),
-        "arrange": given(**{name: chosen.get(name) for name in _ARRANGE_OPTIONS}, lock=parts, like=like),
+        "arrange": given(**{name: chosen.get(name) for name in _ARRANGE_OPTIONS}, lock=lock, redo=redo, like=like),
         "render": given(soundfont=_absolute(chosen.get("soundfont"))),
         "mix": given(loudness_lufs=chosen.get("loudness")),
     }
+
+
+def _listed(text: str | None) -> tuple[str, ...] | None:
+    return None if text is None else tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 def _reference(path: Path | None) -> str | None:

@@ -41,6 +41,7 @@ class ArrangeSettings:
     `tempo` is keep, genre or quarter notes per minute. `energy` in [-1, 1] makes everything quieter or louder.
     `vocals`: keep the song's voice, play its melody, or drop both; auto plays.
     `lock` names roles whose notes stay. `arranger` is who writes what the genre plays: patterns or transformer.
+    `redo` gives parts a seed of their own, as in drums=3, so that they are played anew and all else as it was.
     `like` is the path of a song whose manner is taken in place of the genre's own, where the transformer writes.
     """
 
@@ -57,6 +58,7 @@ class ArrangeSettings:
     style: str | None = None
     arranger: str = "patterns"
     like: str | None = None
+    redo: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Check what can be checked without a song.
@@ -75,7 +77,23 @@ class ArrangeSettings:
         for name in self.lock:
             if name not in set(Role):
                 raise UsageError(f"cannot lock {name!r}: the parts are {', '.join(Role)}")
+        self.redone()
         _tempo_range(self.tempo, None)
+
+    def redone(self) -> dict[Role, int]:
+        """The seeds of parts that have their own.
+
+        Raises
+        ------
+        UsageError : not a part and a number.
+        """
+        seeds = {}
+        for each in self.redo:
+            name, _, seed = each.partition("=")
+            if name not in set(Role) or not seed.isdecimal():
+                raise UsageError(f"cannot redo {each!r}", f"a part and a seed, as in drums=3: {', '.join(Role)}")
+            seeds[Role(name)] = int(seed)
+        return seeds
 
     def dials(self) -> Dials:
         """The four dials, each falling back to strength.
@@ -147,7 +165,7 @@ def arrange(
         raise UsageError(str(exc)) from exc
     progress(0.2, f"arranging as {style.name}")
     chords = played_chords(chart, song, genre, dials, seed=settings.seed)
-    session = Session(song, chart, genre, style, dials, chords, timeline, ratio, settings.seed)
+    session = Session(song, chart, genre, style, dials, chords, timeline, ratio, settings.seed, settings.redone())
 
     def rewrite(sketch: Sequence[Track]) -> Sequence[Track]:
         if settings.arranger == "patterns" and reference is None:
