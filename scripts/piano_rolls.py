@@ -4,7 +4,7 @@
 
 FOLDER holds freedoom.tar.xz in symbolic/. Without SONG:GENRE, eight songs that trained nothing, the first of the
 set's list, each in another of every second genre of ours: chosen by that rule, before anybody looked. The song is
-the upper half, its arrangement by `--arranger transformer` the lower: sixteen bars from the second section on, with
+the upper half, its arrangement by `--arranger transformer` the lower: sixteen bars from the second section on, and
 a column of light at each bar; pitched parts above, the kit below, a role a colour, louder is lighter.
 """
 
