@@ -10,7 +10,7 @@ from rearrange.arranger.critics import rating, ratings
 from rearrange.arranger.passages import passages
 from rearrange.arranger.sampling import Sampling
 from rearrange.arranger.transformer import Writer
-from rearrange.arranger.vocabulary import VOCABULARY, vocabulary_digest
+from rearrange.arranger.vocabulary import PLAYED_ROLES, VOCABULARY, vocabulary_digest
 from rearrange.errors import UsageError
 from rearrange.genre import genre_names, load_genre
 from rearrange.models.arranger import ArrangerConfig, ArrangerNetwork, build
@@ -18,6 +18,7 @@ from rearrange.score import Metre, Note, Role, Track
 from rearrange.stages.arrange import ArrangeSettings, arrange
 from tests.songs import band_song
 
+EVERYBODY = frozenset(PLAYED_ROLES)
 ASKED = ArrangeSettings(seed=3, arranger="transformer")
 
 
@@ -28,7 +29,9 @@ def writer() -> Writer:
         n_words=len(VOCABULARY), depth=2, genres=tuple(genre_names()), vocabulary=vocabulary_digest()
     )
     # Random weights end no bar by themselves.
-    return Writer(ArrangerNetwork(config, build(config)), Sampling(1.0, 0.95, most_words=40), n_themes=2)
+    return Writer(
+        ArrangerNetwork(config, build(config)), Sampling(1.0, 0.95, most_words=40), EVERYBODY, n_themes=2
+    )
 
 
 def test_a_song_is_cut_into_passages_and_those_that_return_are_known() -> None:

@@ -1,9 +1,10 @@
 """The arranger that has learnt: a network writes what the patterns only sketch.
 
 The patterns' arrangement of the song is its sketch: who plays, on what, how busily, and a few bars of the style.
-The network is shown some of those bars, and writes a first passage, the theme, several times; the critics choose.
-All other passages are then written side by side with the theme before their eyes, so that the groove that it has
-found is the whole song's; a passage that returns is played as it was. The melody is not the network's business.
+The network is shown some of those bars, or a reference's, or nothing but the genre's name where it has learnt from
+people how it is drummed; it writes a first passage, the theme, several times, and the critics choose. All other
+passages are then written side by side with the theme before their eyes, so that the groove that it has found is the
+whole song's; a passage that returns is played as it was. The melody is not the network's business.
 
 Conventions: words are those of `vocabulary`; a bar is its chart's words and its parts' words. A row of a batch is
 a passage in one of its versions. What is drawn for it follows from the seed, the passage and the version alone.
@@ -27,7 +28,7 @@ from rearrange.arranger.patterns import Session
 from rearrange.arranger.sampling import Sampling, write_bars
 from rearrange.arranger.shown import Bars, Shown, by_reference, by_sketch, players_in
 from rearrange.arranger.tokens import bar_shifts, decode, encode, onset_counts
-from rearrange.arranger.vocabulary import ID, PLAYED_ROLES
+from rearrange.arranger.vocabulary import ID
 from rearrange.models.arranger import ArrangerNetwork
 from rearrange.progress import Progress, silent
 from rearrange.score import Metre, Role, Score, Track
@@ -51,8 +52,8 @@ class Writer:
     """
 
     network: ArrangerNetwork
-    sampling: Sampling = field(default_factory=Sampling)
-    roles: frozenset[Role] = frozenset(PLAYED_ROLES)
+    sampling: Sampling = field(default_factory=lambda: Sampling(temperature=0.9))
+    roles: frozenset[Role] = frozenset((Role.DRUMS,))
     guidance: float = 0.0
     n_themes: int = 4
     n_versions: int = 2

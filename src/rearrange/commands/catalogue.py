@@ -180,7 +180,7 @@ def list_all_models(as_json: bool) -> None:
         return
     for info in infos:
         state = "here" if info.installed else f"{info.size_mb:.0f} MB"
-        click.echo(f"{info.name:<14}{info.kind:<12}{state:<9}{info.description}")
+        click.echo(f"{info.name:<16}{info.kind:<12}{state:<9}{info.description}")
 
 
 @models.command("show")
