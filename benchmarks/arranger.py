@@ -4,8 +4,8 @@
 
 Rows of a song are written side by side, a word of each at a time: this is one such step, after 320 words that all
 rows share and 160 of their own. Ways take turns; the least of several rounds counts, against float32, in which
-`arrange` computes. On a processor: bfloat16, and int8 weights, activations quantised as they come (PyTorch's dynamic
-quantisation). On a GPU a step is told beside the time that it takes to read the network and its cache once.
+`arrange` computes. On a processor: bfloat16, and PyTorch's dynamic quantisation to int8. On a GPU a step is told
+beside the time that it takes to read the network and its cache once.
 """
 
 import argparse

@@ -3,8 +3,8 @@
 The patterns' arrangement of the song is its sketch: who plays, on what, how busily, and a few bars of the style.
 The network is shown some of those bars, or a reference's, or nothing but the genre's name where it has learnt from
 people how it is drummed; it writes a first passage, the theme, several times, and the critics choose. All other
-passages are then written side by side with the theme before their eyes, so that the groove that it has found is the
-whole song's; a passage that returns is played as it was. The melody is not the network's business.
+passages are then written side by side with the theme before their eyes, so that the groove that it has found is
+the whole song's; a passage that returns is played as it was. The melody is not the network's business.
 
 Conventions: words are those of `vocabulary`; a bar is its chart's words and its parts' words. A row of a batch is
 a passage in one of its versions. What is drawn for it follows from the seed, the passage and the version alone.
