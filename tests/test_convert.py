@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import mido
@@ -13,7 +14,7 @@ import soundfile
 
 from rearrange.audio import write_audio
 from rearrange.midi import write_performance
-from rearrange.score import NoteEvent, Part, Performance
+from rearrange.score import NoteEvent, Part, Performance, Score
 from tests.command_line import Cli, cli
 from tests.songs import band_song
 from tests.sounds import band
@@ -92,8 +93,8 @@ def test_the_voice_is_kept_in_time(cli: Cli, band_wav: Path) -> None:
     assert cli("preview", "-w", "Bänd.rearrange", "--bars", "2").code == 0
 
 
-def test_a_midi_song_becomes_another(cli: Cli, tmp_path: Path) -> None:
-    song = band_song(n_bars=8)
+def written(path: str, song: Score) -> None:
+    """A song as a MIDI file."""
     parts = tuple(
         Part(
             track.name,
@@ -111,7 +112,11 @@ def test_a_midi_song_becomes_another(cli: Cli, tmp_path: Path) -> None:
         )
         for track in song.tracks
     )
-    write_performance("song.mid", Performance(parts, 20.0))
+    write_performance(path, Performance(parts, 20.0))
+
+
+def test_a_midi_song_becomes_another(cli: Cli, tmp_path: Path) -> None:
+    written("song.mid", band_song(n_bars=8))
     result = cli("convert", "song.mid", "-g", "rock", "--json").json
     assert list(result["stages"]) == ["analyse", "arrange", "render", "mix", "report"]
     assert Path(result["output"]).stat().st_size > 100_000
@@ -131,6 +136,24 @@ def test_a_midi_song_becomes_another(cli: Cli, tmp_path: Path) -> None:
     assert Path(names[0]).read_bytes() != Path(names[1]).read_bytes()
     assert cli("convert", "song.mid", "-g", "rock", "--vocals", "keep").line.startswith("rearrange: [usage] ")
     assert cli("separate", "-w", "song.rearrange").code == 2
+
+
+def test_the_network_drums_and_is_shown_how_by_another_song(cli: Cli) -> None:
+    song = band_song(n_bars=8)
+    written("song.mid", song)
+    written("shown.mid", replace(song, tracks=tuple(track for track in song.tracks if track.is_drum)))
+    made: list[bytes] = []
+    for more in ((), ("--arranger", "transformer"), ("--like", "shown.mid")):
+        result = cli("convert", "song.mid", "-g", "rock", "--no-report", *more, "--json").json
+        made.append(Path(result["arrangement"]).read_bytes())
+        again = cli("convert", "song.mid", "-g", "rock", "--no-report", *more, "--json").json
+        assert {stage["because"] for stage in again["stages"].values()} == {"up to date"}
+    assert len(set(made)) == 3
+    assert (Path("song.rearrange/references") / next(os.walk("song.rearrange/references"))[1][0]).is_dir()
+    missing = cli("convert", "song.mid", "-g", "rock", "--like", "nobody.mid")
+    assert missing.code != 0
+    assert "nobody.mid: cannot be read" in missing.line
+    assert "cannot redo 'drums'" in cli("convert", "song.mid", "-g", "rock", "--redo", "drums").line
 
 
 def test_a_soundfont_is_chosen_by_path(cli: Cli, tmp_path: Path) -> None:
