@@ -22,6 +22,7 @@ from rearrange.score import Bar, Role, Track
 from rearrange.stages.arrange import ArrangeSettings, arrange
 
 N_BARS, STEPS, LEVELS = 16, 12, 4  # columns of a beat, shades of a colour
+BACK, LINE = 1, 2  # colours; what has the first is transparent
 LOW, HIGH = 28, 96
 PITCH_PX, DRUM_PX, GAP_PX = 3, 5, 12
 KIT = (36, 38, 37, 42, 44, 46, 41, 45, 50, 49, 51, 0)  # rows below the pitches; the last is any other stroke
@@ -38,8 +39,8 @@ COLOURS = {
 
 
 def palette() -> NDArray[np.uint8]:
-    """Background, bar line, then LEVELS shades of each role."""
-    shades = [(16, 16, 20), (70, 70, 80)]
+    """Nothing, background, bar line, then LEVELS shades of each role."""
+    shades = [(0, 0, 0), (16, 16, 20), (70, 70, 80)]
     for colour in COLOURS.values():
         shades += [tuple(int(c * (0.4 + 0.6 * (i + 1) / LEVELS)) for c in colour) for i in range(LEVELS)]
     return np.array(shades, dtype=np.uint8)
@@ -49,11 +50,11 @@ def roll(tracks: Sequence[Track], bars: Sequence[Bar]) -> NDArray[np.uint8]:
     """Indices of colours, (height, width), of some bars."""
     first, end = bars[0].onset_beat, bars[-1].end_beat
     height = (HIGH - LOW + 1) * PITCH_PX + GAP_PX + len(KIT) * DRUM_PX
-    pixels = np.zeros((height, round((end - first) * STEPS)), dtype=np.uint8)
+    pixels = np.full((height, round((end - first) * STEPS)), BACK, dtype=np.uint8)
     for bar in bars:
-        pixels[:, round((bar.onset_beat - first) * STEPS)] = 1
+        pixels[:, round((bar.onset_beat - first) * STEPS)] = LINE
     for track in sorted(tracks, key=lambda track: track.role is Role.MELODY):
-        base = 2 + list(COLOURS).index(track.role) * LEVELS
+        base = LINE + 1 + list(COLOURS).index(track.role) * LEVELS
         for note in track.notes:
             if not first - 0.1 <= note.onset_beat < end - 0.1:
                 continue
@@ -82,7 +83,7 @@ def drawn(song: SongRef, genre: str) -> bytes:
     below = roll(made.tracks, theirs)
     width = max(above.shape[1], below.shape[1])
     whole = [np.pad(each, ((0, 0), (0, width - each.shape[1]))) for each in (above, below)]
-    return png(np.concatenate([whole[0], np.ones((GAP_PX, width), np.uint8), whole[1]]), palette())
+    return png(np.concatenate([whole[0], np.full((GAP_PX, width), LINE, np.uint8), whole[1]]), palette())
 
 
 def main() -> None:
