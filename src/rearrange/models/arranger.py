@@ -42,7 +42,7 @@ class ArrangerConfig(StoredConfig):
     depth : layers, an even number
     context : most words of a row
     genres : whose each `Genre` word is, by slot
-    drummed : those whose drumming it has learnt from people
+    drummed : those whose drumming it has learnt from people, enough of them to need no example
     vocabulary : digest of the vocabulary that it has learnt; a network is of no use with another
     """
 

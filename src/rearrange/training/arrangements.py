@@ -42,7 +42,7 @@ from rearrange.training.scenes import Library, library
 from rearrange.training.sheets import METRES, lead_sheet, written_song
 from rearrange.training.start import start
 
-__all__ = ["KINDS", "Plan", "examples_of", "main", "prepare"]
+__all__ = ["ENOUGH_CLIPS", "KINDS", "Plan", "examples_of", "main", "prepare"]
 
 KINDS = ("drumming", "piano", "band", "quartet", "patterns", "drummer", "random")
 SHARES = ("training", "validation")
@@ -50,7 +50,7 @@ _METRES = (*METRES, "6/8")
 _SEMITONES = (-5, 6)
 # Of the arrangements by patterns, where enough clips are of that genre; with fewer it is less, for two drummers
 # are no genre.
-_DRUMMER_SHARE, _ENOUGH_CLIPS = 0.5, 8
+_DRUMMER_SHARE, ENOUGH_CLIPS = 0.5, 8
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def examples_of(ref: SongRef, drummers: Drummers, tables: Tables, seed: int) -> 
         kind = "patterns"
         made = patterned(name_of(ref), score, genre, kind=kind, heard=heard(), rng=rng, semitones=semitones())
         n_clips = len(drummers.by_genre.get(genre.name, ()))
-        if made is not None and rng.random() < _DRUMMER_SHARE * min(n_clips / _ENOUGH_CLIPS, 1.0):
+        if made is not None and rng.random() < _DRUMMER_SHARE * min(n_clips / ENOUGH_CLIPS, 1.0):
             made = with_drummer(made, drummers, swing_of(genre, made.style), rng) or made
         if made is not None:
             yield made

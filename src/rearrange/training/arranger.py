@@ -28,7 +28,7 @@ from rearrange.genre import genre_names
 from rearrange.models.arranger import ArrangerConfig, build, save
 from rearrange.training.arrangement_pack import Pack, read_pack
 from rearrange.training.arrangement_windows import DRUMMING, Windows
-from rearrange.training.arrangements import SHARES, prepare
+from rearrange.training.arrangements import ENOUGH_CLIPS, SHARES, prepare
 from rearrange.training.loop import Course, Schedule, trained_average
 from rearrange.training.start import start
 
@@ -116,12 +116,11 @@ def train(windows: Windows, recipe: Recipe, folder: Path, device: str = "cpu") -
     import torch
 
     torch.manual_seed(recipe.seed)
-    pack = windows.pack
     config = ArrangerConfig(
         n_words=len(VOCABULARY),
         depth=recipe.depth,
         genres=tuple(genre_names()),
-        drummed=tuple(sorted({str(genre) for genre in pack.genres[pack.kinds == DRUMMING] if genre})),
+        drummed=_drummed(windows.pack),
         vocabulary=vocabulary_digest(),
     )
     module = build(config).to(device)
@@ -152,6 +151,12 @@ def train(windows: Windows, recipe: Recipe, folder: Path, device: str = "cpu") -
     trained = build(config)
     trained.load_state_dict(average)
     return trained.to(device).eval()
+
+
+def _drummed(pack: Pack) -> tuple[str, ...]:
+    """The genres of which there are clips enough: two or three drummers are no genre."""
+    genres, counts = np.unique(pack.genres[pack.kinds == DRUMMING], return_counts=True)
+    return tuple(str(genre) for genre, n in zip(genres, counts, strict=True) if genre and n >= ENOUGH_CLIPS)
 
 
 def _optimizers(module: "torch.nn.Module", recipe: Recipe) -> "list[torch.optim.Optimizer]":
