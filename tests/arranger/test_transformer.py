@@ -165,9 +165,11 @@ def test_a_genre_that_people_have_drummed_is_drummed_from_its_name(writer: Write
     song, rock = band_song(n_bars=8), load_genre("rock")
     shown = replace(writer, roles=frozenset((Role.DRUMS,)))
     network = ArrangerNetwork(replace(writer.network.config, drummed=("rock",)), writer.network.module)
-    known, guided = (replace(shown, network=network, guidance=guidance) for guidance in (0.0, 1.0))
-    made = [arrange(song, rock, ASKED, writer=each).track(Role.DRUMS) for each in (shown, known, guided)]
-    assert len(set(made)) == 3
+    made = [
+        arrange(song, rock, ASKED, writer=each).track(Role.DRUMS)
+        for each in (shown, replace(shown, network=network))
+    ]
+    assert made[0] != made[1]
 
 
 def test_critics_hear_wrong_chords_rubs_other_rhythms_and_silence() -> None:

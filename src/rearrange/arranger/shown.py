@@ -33,13 +33,11 @@ class Shown:
     players : of all the roles that are written
     genre : its slot among the network's genres; None for any
     bars : in the style, in a row: charts and parts
-    guidance : how much farther the network goes than it would, away from what it would write of any genre
     """
 
     players: Mapping[Role, Player]
     genre: int | None
     bars: Sequence[Sequence[int]] = ()
-    guidance: float = 0.0
 
 
 def players_in(bars: Sequence[Sequence[int]], programs: Mapping[Role, int], metre: Metre) -> dict[Role, Player]:

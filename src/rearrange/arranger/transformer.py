@@ -44,8 +44,6 @@ class Writer:
     Parameters
     ----------
     roles : what it writes; all else stays as the patterns have it
-    guidance : how much farther than it would the network goes, in a theme that follows from the genre alone, from
-        what it would write of any genre
     n_themes, n_versions : of a theme, and of each other passage; the critics choose one
     shown_words, passage_words : most words of what is shown of the style, and of a passage
     rows : passages that are written side by side; bounds memory
@@ -54,7 +52,6 @@ class Writer:
     network: ArrangerNetwork
     sampling: Sampling = field(default_factory=lambda: Sampling(temperature=0.9))
     roles: frozenset[Role] = frozenset((Role.DRUMS,))
-    guidance: float = 0.0
     n_themes: int = 4
     n_versions: int = 2
     shown_words: int = 420
@@ -146,7 +143,7 @@ class _Song:
             before = self._shown_first(theme)
             parts[theme] = self._best([theme], before, self.writer.n_themes)[0]
             played = zip(self.passages[theme].bars, parts[theme], strict=True)
-            shown = replace(before, bars=[[*self.charts[index], *bar] for index, bar in played], guidance=0.0)
+            shown = replace(before, bars=[[*self.charts[index], *bar] for index, bar in played])
             others = [number for number in theirs if number != theme]
             at_once = max(self.writer.rows // self.writer.n_versions, 1)
             for start in range(0, len(others), at_once):
@@ -184,7 +181,7 @@ class _Song:
         if self._knows_genre:
             # Drummers' own playing has no kit but the first.
             players = self._players(metre, dict.fromkeys(self.programs, 0))
-            return Shown(players, self._genre, guidance=self.writer.guidance)
+            return Shown(players, self._genre)
         bars = by_sketch(self.sketched, [bar.metre for bar in self.chart.bars], self.passages[theme].bars)
         return Shown(self._players(metre, self.programs), self._genre, bars)
 
@@ -230,22 +227,17 @@ class _Song:
         network, n_bars = self.writer.network, [len(self.passages[number].bars) for number, _ in rows]
         generators = [generator_for(self.session.seed, "write", *self._redone, *row) for row in rows]
         ranges = {role: self.session.genre.roles[role].range for role in self.programs}
-        metre = self._metre(rows[0][0])
-        caches = [network.start(len(rows), self._context(metre, shown))]
-        if shown.guidance:
-            caches.append(network.start(len(rows), self._context(metre, replace(shown, genre=None))))
+        cache = network.start(len(rows), self._context(self._metre(rows[0][0]), shown))
 
         def feed(new: Sequence[Sequence[int]]) -> NDArray[np.float32]:
-            logits, *others = [network.feed(cache, new).float().cpu().numpy() for cache in caches]
-            return logits + shown.guidance * (logits - others[0]) if others else logits
+            return np.asarray(network.feed(cache, new).float().cpu().numpy())
 
         written: list[Bars] = [[] for _ in rows]
         live = list(range(len(rows)))
         for step in range(max(n_bars)):
             still = [place for place, row in enumerate(live) if n_bars[row] > step]
             if len(still) < len(live):
-                caches = [cache.rows(still) for cache in caches]
-                live = [live[place] for place in still]
+                cache, live = cache.rows(still), [live[place] for place in still]
             indices = [self.passages[rows[row][0]].bars[step] for row in live]
             bars = write_bars(
                 feed,
